@@ -1,0 +1,99 @@
+"""Every error LuxVid raises on purpose, as one tree, with the exit code the command line gives it.
+
+Belongs here: error classes and what each one means to whoever reads it.
+Does not belong here: vendor exceptions (they stop at ``providers/``), ffmpeg's output (``media/`` turns it into a
+``MediaError``), printing.
+
+::
+
+    LuxVidError                     1   something LuxVid was asked to do did not work
+    ├── InputError                  2   what somebody handed in cannot be used as it is
+    │   ├── ListingError            2   listing.yaml is unreadable or says something impossible
+    │   ├── ListingKeyError         2   a listing key is not [a-z0-9-]{1,64}
+    │   ├── NoUsablePhotosError     2   the folder holds no photo a film could be made of
+    │   └── SettingsError           2   an environment variable or option has a value LuxVid does not know
+    ├── StoppedError                3   a person has to decide before this goes on
+    │   ├── BudgetExceededError     3
+    │   └── ApprovalMissingError    3
+    ├── TimelineError               1   clips and fades that cannot make a film
+    ├── MediaError                  1   ffmpeg or a decoder gave up on a file
+    │   └── DamagedMediaError       1   a stored file is not the one that was recorded
+    ├── StorageError                1   a file could not be kept (disk full, no permission)
+    └── ProviderError               1   whoever works behind a port failed
+        ├── RetryableProviderError  1   the same request may succeed later
+        └── PermanentProviderError  1   the same request will fail again
+
+A message says what was wrong, with which file or listing, and what to do about it.
+"""
+
+from typing import ClassVar
+
+
+class LuxVidError(Exception):
+    """Something LuxVid was asked to do did not work; the message says what, with which file, and the remedy."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(LuxVidError):
+    """What somebody handed in cannot be used as it is."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ListingError(InputError):
+    """``listing.yaml`` is unreadable or says something impossible; the message names line and field."""
+
+
+class ListingKeyError(InputError):
+    """A listing key is not ``[a-z0-9-]{1,64}``."""
+
+
+class NoUsablePhotosError(InputError):
+    """The folder holds no photo a film could be made of."""
+
+
+class SettingsError(InputError):
+    """An environment variable or an option has a value LuxVid does not know."""
+
+
+class StoppedError(LuxVidError):
+    """A person has to decide before this goes on."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class BudgetExceededError(StoppedError):
+    """The next paid call would exceed a budget."""
+
+
+class ApprovalMissingError(StoppedError):
+    """The listing asks for an approval that nobody has given yet."""
+
+
+class TimelineError(LuxVidError):
+    """Clips and fades that cannot make a film."""
+
+
+class MediaError(LuxVidError):
+    """ffmpeg or a decoder gave up on a file."""
+
+
+class DamagedMediaError(MediaError):
+    """A stored file is not the one that was recorded when it was made."""
+
+
+class StorageError(LuxVidError):
+    """A file could not be kept: disk full, no permission, storage unreachable."""
+
+
+class ProviderError(LuxVidError):
+    """Whoever works behind a port failed."""
+
+
+class RetryableProviderError(ProviderError):
+    """The same request may succeed later."""
+
+
+class PermanentProviderError(ProviderError):
+    """The same request will fail again."""

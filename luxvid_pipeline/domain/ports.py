@@ -1,0 +1,178 @@
+"""The ports: what the assets ask of whoever directs, shoots and composes.
+
+Belongs here: one ``Protocol`` a stage, and the values that cross it.
+Does not belong here: any implementation (``providers/``), prices, retries.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
+from luxvid_pipeline.domain.listing import ListingManifest
+from luxvid_pipeline.domain.pairs import Overlap, ScenePair
+from luxvid_pipeline.domain.photos import CataloguedPhoto, WorkingPhoto
+from luxvid_pipeline.domain.storyboard import Shot, Storyboard
+
+Progress = Callable[[float], None]
+"""Called with the part done, 0 to 1, in rising order."""
+
+
+def ignore_progress(_part_done: float) -> None:
+    """Be told of progress and do nothing with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Who did a piece of work, and what it took.
+
+    Attributes:
+        name: ``local`` or the model's name.
+        cost_usd: What it cost, exactly 0 for local work.
+        paid_calls: Requests that cost money.
+        degraded_reason: Why this is not the engine that was asked for; empty if it is.
+    """
+
+    name: str = "local"
+    cost_usd: float = 0.0
+    paid_calls: int = 0
+    degraded_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipRequest:
+    """One clip to shoot.
+
+    Attributes:
+        listing: Listing key.
+        shot: The planned scene.
+        first: Working photo the clip begins on.
+        last: Working photo it ends on, or None for a clip of a single photo.
+        overlap: What the two have in common, if that was measured.
+        format: Size and frame rate of the clip.
+        seed: For engines that draw lots; the same request and seed give the same clip.
+    """
+
+    listing: str
+    shot: Shot
+    first: WorkingPhoto
+    last: WorkingPhoto | None = None
+    overlap: Overlap | None = None
+    format: FilmFormat = FULL_HD
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRequest:
+    """The score of one film.
+
+    Attributes:
+        listing: Listing key; seeds the local composer.
+        style: One of the composer's styles.
+        shots: The scenes the film shows, in order; one stage each.
+        stage_seconds: Length of each stage in seconds, as the timeline gives it.
+    """
+
+    listing: str
+    style: str
+    shots: tuple[Shot, ...]
+    stage_seconds: tuple[float, ...]
+
+
+class PhotoTagger(Protocol):
+    """Says what each photo shows."""
+
+    @property
+    def engine(self) -> str:
+        """``local`` or the model's name."""
+        ...
+
+    def tag(self, photos: Sequence[WorkingPhoto], manifest: ListingManifest) -> list[CataloguedPhoto]:
+        """Return one catalogue entry a photo, in the order given."""
+        ...
+
+
+class StoryboardWriter(Protocol):
+    """Writes the seven scenes for one listing."""
+
+    @property
+    def engine(self) -> str:
+        """``local`` or the model's name."""
+        ...
+
+    def write(self, listing: str, manifest: ListingManifest, catalogue: Sequence[CataloguedPhoto]) -> Storyboard:
+        """Return the listing's storyboard; scenes it cannot show are left out with their reason."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairChoice:
+    """The pairs of a listing: one row for every one of the seven scenes, in order, left-out ones included."""
+
+    pairs: tuple[ScenePair, ...]
+    engine: Engine = field(default_factory=Engine)
+
+
+class PairSelector(Protocol):
+    """Chooses the photos each scene begins and ends on."""
+
+    @property
+    def engine(self) -> str:
+        """``local`` or the model's name."""
+        ...
+
+    def select(
+        self, storyboard: Storyboard, catalogue: Sequence[CataloguedPhoto], files: Mapping[str, Path]
+    ) -> PairChoice:
+        """Return a row for each of the seven scenes; no photo serves two.
+
+        Args:
+            storyboard: What the film means to show.
+            catalogue: Every usable photo.
+            files: ``photo_id`` to the local working JPEG.
+        """
+        ...
+
+
+class ClipGenerator(Protocol):
+    """Shoots one scene."""
+
+    @property
+    def engine(self) -> str:
+        """``local`` or the model's name."""
+        ...
+
+    @property
+    def most_at_once(self) -> int:
+        """How many clips this engine shoots at the same time to good effect."""
+        ...
+
+    async def shoot(self, request: ClipRequest, into: Path, progress: Progress = ignore_progress) -> Engine:
+        """Write the clip to ``into`` (an MP4 in the request's format, silent) and return who made it.
+
+        Raises:
+            ProviderError: The engine could not make it.
+            MediaError: A photo or an encode failed.
+        """
+        ...
+
+
+class ScoreComposer(Protocol):
+    """Plays the score, stage by stage."""
+
+    @property
+    def engine(self) -> str:
+        """``local`` or the model's name."""
+        ...
+
+    def compose_stage(self, request: ScoreRequest, stage: int, so_far: Path | None, into: Path) -> Engine:
+        """Write the score up to the end of stage ``stage`` (from 0) to ``into``, continuing ``so_far``.
+
+        Args:
+            request: The whole score that is wanted.
+            stage: Index of the stage to add.
+            so_far: The file of the stage before; None for the first.
+            into: Where to write a 48 kHz stereo FLAC that begins with exactly what ``so_far`` holds.
+        """
+        ...
