@@ -15,6 +15,7 @@ Does not belong here: vendor exceptions (they stop at ``providers/``), ffmpeg's 
     ├── StoppedError                3   a person has to decide before this goes on
     │   ├── BudgetExceededError     3
     │   └── ApprovalMissingError    3
+    ├── ScenesFailedError           1   some scenes could not be shot; those that could are kept
     ├── TimelineError               1   clips and fades that cannot make a film
     ├── MediaError                  1   ffmpeg or a decoder gave up on a file
     │   └── DamagedMediaError       1   a stored file is not the one that was recorded
@@ -69,6 +70,10 @@ class BudgetExceededError(StoppedError):
 
 class ApprovalMissingError(StoppedError):
     """The listing asks for an approval that nobody has given yet."""
+
+
+class ScenesFailedError(LuxVidError):
+    """Some scenes could not be shot; those that could are kept, and running again makes only the missing ones."""
 
 
 class TimelineError(LuxVidError):

@@ -40,7 +40,7 @@ def listing_key_from_name(name: str) -> str:
     slug = _slug(name)
     if not slug:
         raise ListingKeyError(
-            f"no listing key can be made from the folder name {name!r}: set 'listing:' in listing.yaml or pass --listing"
+            f"no listing key can be made from the name {name!r}: set 'listing:' in listing.yaml or pass --listing"
         )
     return slug
 

@@ -160,8 +160,8 @@ def parse_manifest(text: str, source: str = MANIFEST_NAME) -> ListingManifest:
         ListingError: Not YAML, or a field is wrong; the message names file, line and field.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
+        node = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
+        values: Any = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f", line {mark.line + 1}" if mark else ""
@@ -207,7 +207,8 @@ def _line_of(node: yaml.Node | None, steps: tuple[int | str, ...]) -> int:
                 break
             line, node = match[0].start_mark.line + 1, match[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
+            children = cast("list[yaml.Node]", node.value)
+            node = children[step]
             line = node.start_mark.line + 1
         else:
             break

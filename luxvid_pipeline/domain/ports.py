@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
+from luxvid_pipeline.domain.keys import digest
 from luxvid_pipeline.domain.listing import ListingManifest
 from luxvid_pipeline.domain.pairs import Overlap, ScenePair
 from luxvid_pipeline.domain.photos import CataloguedPhoto, WorkingPhoto
@@ -62,6 +63,26 @@ class ClipRequest:
     format: FilmFormat = FULL_HD
     seed: int = 0
 
+    def fingerprint(self, engine: str) -> str:
+        """Return a digest of all that decides how this clip looks; equal fingerprints, equal clips.
+
+        The local camera does not read prompts, so a reworded storyboard re-shoots nothing that it made.
+        """
+        words = {} if engine == "local" else {"prompt": self.shot.prompt, "negative_prompt": self.shot.negative_prompt}
+        return digest(
+            {
+                "scene": self.shot.scene,
+                "seconds": self.shot.seconds,
+                "first": _photo_identity(self.first),
+                "last": _photo_identity(self.last) if self.last else None,
+                "overlap": [round(number, 9) for number in self.overlap.homography] if self.overlap else None,
+                "format": [self.format.width_px, self.format.height_px, str(self.format.fps)],
+                "seed": self.seed,
+                "engine": engine,
+                "words": words,
+            }
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRequest:
@@ -78,6 +99,24 @@ class ScoreRequest:
     style: str
     shots: tuple[Shot, ...]
     stage_seconds: tuple[float, ...]
+
+    def fingerprint(self, engine: str, stage: int) -> str:
+        """Return a digest of all that decides how the score sounds up to the end of ``stage`` (from 0)."""
+        return digest(
+            {
+                "listing": self.listing,
+                "style": self.style,
+                "scenes": [[shot.scene, shot.score_prompt] for shot in self.shots],
+                "seconds": list(self.stage_seconds),
+                "engine": engine,
+                "stage": stage,
+            }
+        )
+
+
+def _photo_identity(photo: WorkingPhoto) -> list[str | int]:
+    record = photo.record
+    return [record.photo_id, record.working_width_px, record.working_height_px]
 
 
 class PhotoTagger(Protocol):

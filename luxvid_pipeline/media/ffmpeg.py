@@ -1,3 +1,4 @@
+# pyright: reportMissingTypeStubs=false
 """Running ffmpeg: the binary that the wheel carries, one way to call it, one error.
 
 Belongs here: finding ffmpeg, running it with a deadline, turning its failure into a ``MediaError``.

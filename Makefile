@@ -1,0 +1,55 @@
+# Everything a fresh machine with Python 3.11-3.13 and make needs. `make demo` first.
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do "$$p" -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] <= (3,13))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PEERS := .venv-peers
+export LUXVID_HOME ?= $(CURDIR)/.luxvid
+export DAGSTER_HOME ?= $(LUXVID_HOME)/dagster
+DEMO_LISTING = examples/listings/villa-aurora
+
+.PHONY: help demo test dev lint format bench setup clean
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: setup ## Render the example listing and say how to look at it
+	@$(BIN)/luxvid render $(DEMO_LISTING)
+	@echo "       make dev opens Dagster's UI on this very run"
+
+test: setup ## Run the tests
+	$(BIN)/pytest -n 2 --dist loadfile
+
+dev: setup ## Dagster's UI and daemon on the same instance
+	@$(BIN)/luxvid doctor >/dev/null || $(BIN)/luxvid doctor
+	$(BIN)/dagster dev
+
+lint: setup ## Style, types, layers, definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/dagster definitions validate
+
+format: setup ## Put the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup $(PEERS)/.done ## The table of DESIGN.md's numbers, as ratios in one run
+	$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python
+
+setup: $(VENV)/.done
+
+$(VENV)/.done: setup.cfg pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "LuxVid needs Python 3.11, 3.12 or 3.13: install one, or run make PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
+	@touch $@
+
+# The peers of the benchmark want an older Pillow than LuxVid, so they live in an environment of their own.
+$(PEERS)/.done: benchmarks/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+	@touch $@
+
+clean: ## Remove environments and caches; films stay
+	rm -rf $(VENV) $(PEERS) build *.egg-info .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,218 @@
+"""``scene_clips``: one silent clip a scene, all scenes of a listing at the same time.
+
+Belongs here: the asset, and recording each clip the moment it is done.
+Does not belong here: moving the camera (``providers/``), encoding (``media/encode.py``).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from luxvid_pipeline.assets.metadata import (
+    OWNERS,
+    Stopwatch,
+    engine_facts,
+    engine_from_facts,
+    engine_metadata,
+    preview,
+)
+from luxvid_pipeline.assets.photos import working_photos
+from luxvid_pipeline.domain.errors import LuxVidError, ScenesFailedError, StoppedError
+from luxvid_pipeline.domain.keys import digest
+from luxvid_pipeline.domain.pairs import ScenePair
+from luxvid_pipeline.domain.ports import ClipGenerator, ClipRequest
+from luxvid_pipeline.domain.scenes import scene
+from luxvid_pipeline.domain.storyboard import Storyboard
+from luxvid_pipeline.domain.tables import from_table
+from luxvid_pipeline.io_managers.store import MediaStore, StoredFile
+from luxvid_pipeline.io_managers.values import media_key
+from luxvid_pipeline.media.probe import probe_video
+from luxvid_pipeline.media.sheets import as_markdown, frames_of, strip
+from luxvid_pipeline.partitions import listing_scene_partitions, scenes_of_a_listing, split_key
+from luxvid_pipeline.resources.progress import ProgressBoard
+
+CODE_VERSION = "1"
+ASSET = dg.AssetKey("scene_clips")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    """What every scene of one run is shot with."""
+
+    context: dg.AssetExecutionContext
+    generator: ClipGenerator
+    store: MediaStore
+    progress: ProgressBoard
+    at_once: asyncio.Semaphore
+
+
+@dg.asset(
+    partitions_def=listing_scene_partitions,
+    ins={
+        name: dg.AssetIn(partition_mapping=scenes_of_a_listing)
+        for name in ("listing_photos", "storyboard", "scene_pairs")
+    },
+    group_name="shooting",
+    kinds={"ffmpeg", "video"},
+    owners=OWNERS,
+    code_version=CODE_VERSION,
+    io_manager_key="media_io",
+    # Each scene is recorded by its own event as soon as its clip is kept; an output would record every partition of
+    # the run at its end, left-out scenes included, and none if one of them failed.
+    output_required=False,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=7),
+)
+async def scene_clips(
+    context: dg.AssetExecutionContext,
+    listing_photos: Any,
+    storyboard: Any,
+    scene_pairs: Any,
+    clip_generator: dg.ResourceParam[ClipGenerator],
+    media_store: dg.ResourceParam[MediaStore],
+    progress: dg.ResourceParam[ProgressBoard],
+) -> AsyncIterator[dg.Output[StoredFile]]:
+    """One silent clip a scene in the film's own format; all scenes of a listing are shot at the same time."""
+    inputs = _Inputs(context.partition_keys, listing_photos, storyboard, scene_pairs)
+    stage = _Stage(
+        context=context,
+        generator=clip_generator,
+        store=media_store,
+        progress=progress,
+        at_once=asyncio.Semaphore(clip_generator.most_at_once),
+    )
+    requests = {key: inputs.request(key, media_store) for key in context.partition_keys}
+    for key, request in requests.items():
+        if request is None:
+            context.log.info(f"{key}: the film does without this scene: {inputs.pair(key).reason}")
+    planned = {key: request for key, request in requests.items() if request is not None}
+    outcomes = await asyncio.gather(
+        *(_shoot(stage, key, request) for key, request in planned.items()), return_exceptions=True
+    )
+    _raise_failures(dict(zip(planned, outcomes, strict=True)))
+    for never in ():  # An asset without an output is a generator that yields nothing.
+        yield never
+
+
+async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> None:
+    """Shoot one scene, unless exactly this clip is there already, and record it."""
+    watch = Stopwatch()
+    engine_name = stage.generator.engine
+    key = media_key("scene_clips", partition)
+    made_from = digest([request.fingerprint(engine_name), CODE_VERSION])
+    scene_key = request.shot.scene
+    stored = await asyncio.to_thread(stage.store.kept, key, made_from)
+    reused = stored is not None
+    if stored is None:
+        async with stage.at_once:
+            stage.progress.report("clips", scene_key, 0.0)
+            with stage.store.scratch() as scratch:
+                file = scratch / f"{scene_key}.mp4"
+                engine = await stage.generator.shoot(
+                    request, file, lambda done: stage.progress.report("clips", scene_key, done)
+                )
+                facts = {
+                    **engine_facts(engine),
+                    "first_photo": request.first.record.photo_id,
+                    "last_photo": request.last.record.photo_id if request.last else None,
+                    "seed": request.seed,
+                }
+                stored = await asyncio.to_thread(stage.store.put, file, key, made_from=made_from, facts=facts)
+    stage.progress.report("clips", scene_key, 1.0)
+    metadata = await asyncio.to_thread(_describe, stage.store, stored, request)
+    stage.context.log_event(
+        dg.AssetMaterialization(
+            asset_key=ASSET,
+            partition=partition,
+            description=f"{scene(scene_key).title}: {request.shot.camera}",
+            metadata={**metadata, **engine_metadata(engine_from_facts(stored.facts), watch, reused=reused)},
+        )
+    )
+
+
+def _describe(store: MediaStore, stored: StoredFile, request: ClipRequest) -> dict[str, Any]:
+    path = store.open(stored.key)
+    facts = probe_video(path)
+    last = request.last or request.first
+    return {
+        "path": stored.key,
+        "sha256": stored.sha256,
+        "bytes": stored.bytes,
+        "duration_s": float(facts.duration_s),
+        "width_px": facts.width_px,
+        "height_px": facts.height_px,
+        "fps": float(facts.fps),
+        "camera": request.shot.camera,
+        "first_photo": request.first.record.file,
+        "last_photo": last.record.file,
+        "seed": request.seed,
+        **preview(as_markdown(strip(frames_of(path, 5, width_px=256)), request.shot.scene)),
+    }
+
+
+def _raise_failures(outcomes: dict[str, BaseException | None]) -> None:
+    """Raise what went wrong, once every other scene is done and recorded."""
+    failures = {key: outcome for key, outcome in outcomes.items() if outcome is not None}
+    for failure in failures.values():
+        if not isinstance(failure, Exception) or isinstance(failure, StoppedError):
+            raise failure
+    if not failures:
+        return
+    if len(failures) == 1:
+        (failure,) = failures.values()
+        if not isinstance(failure, LuxVidError):
+            raise failure
+        raise ScenesFailedError(_failed_line(outcomes, failures)) from failure
+    raise ScenesFailedError(_failed_line(outcomes, failures)) from ExceptionGroup(
+        "scenes", [failure for failure in failures.values() if isinstance(failure, Exception)]
+    )
+
+
+def _failed_line(outcomes: dict[str, BaseException | None], failures: dict[str, BaseException]) -> str:
+    told = "; ".join(f"{key}: {failure or type(failure).__name__}" for key, failure in failures.items())
+    kept = len(outcomes) - len(failures)
+    return f"{len(failures)} of {len(outcomes)} scenes failed ({told}); {kept} are kept, run it again for the rest"
+
+
+class _Inputs:
+    """The inputs by listing: one run may hold scenes of several listings, and Dagster then gives dictionaries."""
+
+    def __init__(self, partitions: Sequence[str], photos: Any, storyboards: Any, pairs: Any) -> None:
+        listings = sorted({split_key(partition)[0] for partition in partitions})
+        self._photos: dict[str, pl.DataFrame] = _by_listing(photos, listings)
+        self._storyboards: dict[str, Storyboard] = _by_listing(storyboards, listings)
+        tables: dict[str, pl.DataFrame] = _by_listing(pairs, listings)
+        self._pairs = {
+            listing: {pair.scene: pair for pair in from_table(table, ScenePair)} for listing, table in tables.items()
+        }
+        self._opened: dict[str, dict[str, Any]] = {}
+
+    def pair(self, partition: str) -> ScenePair:
+        listing, scene_key = split_key(partition)
+        return self._pairs[listing][scene_key]
+
+    def request(self, partition: str, store: MediaStore) -> ClipRequest | None:
+        """Return what to shoot for one partition; None where the film does without the scene."""
+        listing, scene_key = split_key(partition)
+        pair = self.pair(partition)
+        shot = next((shot for shot in self._storyboards[listing].shots if shot.scene == scene_key), None)
+        if pair.left_out or shot is None or pair.first_photo is None:
+            return None
+        if listing not in self._opened:
+            opened = working_photos(store, self._photos[listing])
+            self._opened[listing] = {photo.record.photo_id: photo for photo in opened}
+        photos = self._opened[listing]
+        return ClipRequest(
+            listing=listing,
+            shot=shot,
+            first=photos[pair.first_photo],
+            last=photos[pair.last_photo] if pair.last_photo else None,
+            overlap=pair.overlap,
+        )
+
+
+def _by_listing(value: Any, listings: Sequence[str]) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {listings[0]: value}

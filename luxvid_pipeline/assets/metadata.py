@@ -1,0 +1,81 @@
+"""What every materialisation says about itself, in one vocabulary.
+
+Belongs here: metadata keys of DESIGN.md and the few helpers the stages share.
+Does not belong here: what one stage alone reports.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from luxvid_pipeline.domain.listing import ListingManifest
+from luxvid_pipeline.domain.ports import Engine
+from luxvid_pipeline.io_managers.store import MediaStore
+
+OWNERS = ["team:film"]
+
+
+class Stopwatch:
+    """Measures ``seconds_taken`` from its making."""
+
+    def __init__(self) -> None:
+        """Start."""
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start, to a hundredth."""
+        return round(time.monotonic() - self._start, 2)
+
+
+def engine_metadata(engine: Engine, watch: Stopwatch, *, reused: bool = False) -> dict[str, Any]:
+    """Return who made it, at what price, whether it is what was asked for, and whether it was there already.
+
+    A reused result cost nothing this time; what it once cost stands on the materialisation that made it.
+    """
+    return {
+        "engine": engine.name,
+        "degraded": bool(engine.degraded_reason),
+        "degraded_reason": engine.degraded_reason,
+        "cost_usd": 0.0 if reused else float(engine.cost_usd),
+        "paid_calls": 0 if reused else engine.paid_calls,
+        "seconds_taken": watch.seconds,
+        "reused": reused,
+    }
+
+
+def engine_facts(engine: Engine) -> dict[str, Any]:
+    """Return an engine's account as JSON, for a stored file's record."""
+    return {
+        "engine": engine.name,
+        "cost_usd": engine.cost_usd,
+        "paid_calls": engine.paid_calls,
+        "degraded_reason": engine.degraded_reason,
+    }
+
+
+def engine_from_facts(facts: Mapping[str, Any]) -> Engine:
+    """Return the account that ``engine_facts`` wrote."""
+    return Engine(
+        name=facts.get("engine", "local"),
+        cost_usd=facts.get("cost_usd", 0.0),
+        paid_calls=facts.get("paid_calls", 0),
+        degraded_reason=facts.get("degraded_reason", ""),
+    )
+
+
+def preview(markdown: str) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return the picture that Dagster's UI shows on the materialisation."""
+    return {"preview": dg.MetadataValue.md(markdown)}
+
+
+def manifest_key(listing: str) -> str:
+    """Return where ``listing_photos`` keeps the checked manifest for the stages after it."""
+    return f"listing_photos/{listing}/manifest.json"
+
+
+def manifest_of(store: MediaStore, listing: str) -> ListingManifest:
+    """Return the manifest as it was when the photos came in."""
+    return ListingManifest.model_validate_json(store.read_bytes(manifest_key(listing)))

@@ -1,0 +1,230 @@
+"""The ``luxvid`` command: the same assets, the same instance, for a terminal.
+
+Belongs here: arguments, progress bars, printing, exit codes.
+Does not belong here: running jobs (``local_runs.py``), looking after the installation (``doctor.py``).
+
+Dagster takes seconds to import, so the commands import what they need when they run.
+"""
+
+import dataclasses
+import json
+import shutil
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from luxvid_pipeline import __version__
+from luxvid_pipeline.domain.errors import LuxVidError, StorageError
+
+app = typer.Typer(
+    name="luxvid",
+    help="Turn a folder of property photos into a film with a continuous score. Local, free and offline by default.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+_out, _err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout instead of words.")]
+_INTERRUPTED = 130
+_STAGES = {"photos": "Photos", "direction": "Direction", "clips": "Clips", "score": "Score", "film": "Film"}
+
+
+def main() -> None:
+    """Run the command; every expected failure is one line on stderr and an exit code of DESIGN.md."""
+    warnings.filterwarnings("ignore", module="dagster")
+    try:
+        app()
+    except LuxVidError as error:
+        _err.print(f"luxvid: {escape(str(error))}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _err.print("luxvid: interrupted; what is finished is kept, the same command goes on from there")
+        sys.exit(_INTERRUPTED)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def render(
+    folder: Annotated[Path, typer.Argument(help="Folder with the photos, and listing.yaml if there is one.")],
+    out: Annotated[Path | None, typer.Option(help="Copy the film to this file.")] = None,
+    listing: Annotated[str | None, typer.Option(help="Listing key, a-z 0-9 -; default: from the folder.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the whole film of FOLDER in this process and say where it lies and what it cost.
+
+    Running it again on unchanged photos changes nothing and takes seconds.
+    """
+    from luxvid_pipeline.local_runs import render as render_film  # noqa: PLC0415 - loads Dagster
+    from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
+
+    start = time.monotonic()
+    settings = Settings.from_environment()
+    if out is not None and out.is_dir():
+        raise typer.BadParameter(f"{out} is a directory; name the film's file, for example {out / 'film.mp4'}")
+    with _progress(show=not as_json) as board:
+        film = render_film(folder, settings, listing=listing, board=board)
+    delivered = _copy(film.film, out) if out is not None else film.film
+    seconds = time.monotonic() - start
+    if as_json:
+        values = {**dataclasses.asdict(film), "film": str(delivered), "seconds_taken": round(seconds, 2)}
+        typer.echo(json.dumps(values, indent=2))
+        return
+    scenes = f"{len(film.scenes)} scenes, {film.duration_s:.1f} s"
+    _out.print(f"Film   {escape(str(delivered))}  ({scenes})")
+    for scene, reason in film.left_out.items():
+        _out.print(f"       without {scene}: {escape(reason)}")
+    if film.degraded_reason:
+        _out.print(f"Note   {escape(film.degraded_reason)}")
+    _out.print(f"Cost   ${film.cost_usd:.2f}  ({film.paid_calls} paid calls, {seconds:.0f} s)")
+    _out.print(
+        f"See    how it was made: DAGSTER_HOME={escape(str(settings.dagster_home))} dagster dev -m "
+        f"luxvid_pipeline.definitions, then http://127.0.0.1:3000/runs/{film.runs[-1]}"
+    )
+
+
+@app.command()
+def status(
+    listing: Annotated[str | None, typer.Argument(help="Listing key; default: all listings.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far each listing is: photos, scenes, score, film."""
+    from luxvid_pipeline.listing_status import statuses  # noqa: PLC0415 - loads Dagster
+    from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
+
+    rows = statuses(Settings.from_environment(), listing)
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
+        return
+    if not rows:
+        _out.print("No listings yet. Make one: luxvid render FOLDER")
+        return
+    table = Table("listing", "photos", "scenes", "score", "film", "last run", box=None, pad_edge=False)
+    for row in rows:
+        photos = f"{row.kept} of {row.photos}" if row.photos else "–"
+        scenes = f"{len(row.clips)} of {row.planned}" if row.planned else "–"
+        table.add_row(
+            row.listing,
+            photos,
+            scenes,
+            "yes" if row.score else "–",
+            escape(row.film or "–"),
+            escape(row.last_run or "–"),
+        )
+    _out.print(table)
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Look whether everything LuxVid needs is well; exit code 1 if something is not."""
+    from luxvid_pipeline.doctor import examine  # noqa: PLC0415 - loads Dagster
+
+    findings = examine()
+    well = all(finding.well for finding in findings)
+    if as_json:
+        values = {"well": well, "findings": [dataclasses.asdict(finding) for finding in findings]}
+        typer.echo(json.dumps(values, indent=2))
+    else:
+        for finding in findings:
+            mark = "[green]ok[/]   " if finding.well else "[red]WRONG[/]"
+            _out.print(f"{mark}  {finding.name:16} {escape(finding.detail)}")
+    if not well:
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of listing.yaml."""
+    from luxvid_pipeline.domain.listing import manifest_json_schema  # noqa: PLC0415 - pydantic models
+
+    typer.echo(json.dumps(manifest_json_schema(), indent=2))
+
+
+class _Bars:
+    """Progress bars, one a stage; the clips' bar is the mean of its scenes."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {
+            stage: progress.add_task(title, total=1.0) for stage, title in _STAGES.items()
+        }
+        self._parts: dict[str, dict[str, float]] = {stage: {} for stage in _STAGES}
+        self._lock = threading.Lock()
+
+    def report(self, stage: str, part: str, done: float) -> None:
+        """Move a stage's bar."""
+        with self._lock:
+            parts = self._parts[stage]
+            parts[part] = max(parts.get(part, 0.0), done)
+            expected = {"photos": 2, "clips": 7}.get(stage, 1)
+            share = sum(parts.values()) / max(expected, len(parts))
+            self._progress.update(self._tasks[stage], completed=min(1.0, share))
+
+    def finish(self) -> None:
+        """Fill every bar: a film with fewer scenes is finished too."""
+        for task in self._tasks.values():
+            self._progress.update(task, completed=1.0)
+
+
+class _Lines:
+    """Progress for logs and pipes: a line when a piece of work is done."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._told: set[tuple[str, str]] = set()
+
+    def report(self, stage: str, part: str, done: float) -> None:
+        """Tell what is finished, once."""
+        with self._lock:
+            if done < 1.0 or (stage, part) in self._told:
+                return
+            self._told.add((stage, part))
+        _err.print(f"{_STAGES[stage]}: {part} done")
+
+
+@contextmanager
+def _progress(*, show: bool) -> Iterator[Any]:
+    if not show or not _err.is_terminal:
+        yield _Lines()
+        return
+    columns = (TextColumn("{task.description:10}"), BarColumn(40), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeElapsedColumn(), console=_err) as progress:
+        bars = _Bars(progress)
+        yield bars
+        bars.finish()
+
+
+def _copy(film: Path, out: Path) -> Path:
+    part = out.with_name(f".{out.name}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(film, part)
+        part.replace(out)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise StorageError(f"{out}: the film could not be copied here: {error.strerror}; it lies at {film}") from error
+    return out
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""LuxVid's definitions: the page to read first.
+
+Belongs here: putting assets, jobs and resources together.
+Does not belong here: anything else; nothing here needs a secret, a network or a file.
+
+::
+
+    listing_photos ─► photo_catalogue ─► storyboard ─► scene_pairs ─┬─► scene_clips (× 7) ─┬─► property_video
+                                                                    └─► soundtrack ────────┘
+"""
+
+import dagster as dg
+
+from luxvid_pipeline.assets.clips import scene_clips
+from luxvid_pipeline.assets.direction import scene_pairs, storyboard
+from luxvid_pipeline.assets.film import property_video
+from luxvid_pipeline.assets.photos import listing_photos, photo_catalogue
+from luxvid_pipeline.assets.score import soundtrack
+from luxvid_pipeline.automation.jobs import JOBS
+from luxvid_pipeline.resources.catalogue import ReadSettings, build_resources
+from luxvid_pipeline.resources.progress import ProgressBoard
+from luxvid_pipeline.resources.settings import Settings
+
+ASSETS = (
+    listing_photos,
+    photo_catalogue,
+    storyboard,
+    scene_pairs,
+    scene_clips,
+    soundtrack,
+    property_video,
+)
+
+
+def build_defs(
+    read_settings: ReadSettings = Settings.from_environment,
+    board: ProgressBoard | None = None,
+    overrides: dict[str, object] | None = None,
+) -> dg.Definitions:
+    """Return fresh definitions.
+
+    Args:
+        read_settings: Called when a run starts; tests pass their own.
+        board: Who is told of progress; nobody by default.
+        overrides: Resources by name that replace the usual ones.
+    """
+    return dg.Definitions(
+        assets=list(ASSETS),
+        jobs=list(JOBS),
+        resources={**build_resources(read_settings, board), **(overrides or {})},
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,208 @@
+"""Running the assets in this process, on the same Dagster instance as the UI.
+
+Belongs here: opening the instance, running a listing's jobs one after the other, tidying up after a killed process.
+Does not belong here: printing (``cli.py``), what the assets do.
+"""
+
+import os
+import shutil
+import socket
+import warnings
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from filelock import FileLock, Timeout
+
+from luxvid_pipeline.domain.errors import InputError, LuxVidError, StorageError
+from luxvid_pipeline.domain.keys import check_listing_key, listing_key_from_name
+from luxvid_pipeline.media.listing_folder import read_listing_folder
+from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions
+from luxvid_pipeline.resources.listing_sources import ListingSources
+from luxvid_pipeline.resources.progress import ProgressBoard
+from luxvid_pipeline.resources.settings import Settings
+
+_HOST, _PID = "luxvid/host", "luxvid/pid"
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedFilm:
+    """What a render made.
+
+    Attributes:
+        listing: Listing key.
+        film: The film's file.
+        duration_s: Its length.
+        cost_usd: What this render cost, over all stages.
+        paid_calls: Requests that cost money.
+        scenes: Scene keys in the film.
+        left_out: Scene keys it does without, each with the reason.
+        degraded_reason: What was made by another engine than the one asked for; empty if nothing was.
+        runs: Dagster run ids in order; the last one made the film.
+    """
+
+    listing: str
+    film: Path
+    duration_s: float
+    cost_usd: float
+    paid_calls: int
+    scenes: tuple[str, ...]
+    left_out: Mapping[str, str]
+    degraded_reason: str = ""
+    runs: tuple[str, ...] = field(default=())
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """Open the instance in ``DAGSTER_HOME``, making it with the packaged ``dagster.yaml`` the first time.
+
+    Raises:
+        StorageError: The directory cannot be written.
+    """
+    home = settings.dagster_home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        target = home / "dagster.yaml"
+        if not target.exists():
+            part = home / f".dagster.yaml.{os.getpid()}"
+            shutil.copyfile(Path(__file__).with_name("dagster.yaml"), part)
+            part.replace(target)
+    except OSError as error:
+        raise StorageError(f"{home}: Dagster's home cannot be written: {error.strerror or error}") from error
+    os.environ["DAGSTER_HOME"] = str(home)
+    return dg.DagsterInstance.get()
+
+
+def listing_key_of(folder: Path, asked_for: str | None) -> str:
+    """Return the key of a folder's listing: the one asked for, its manifest's, or a slug of its name.
+
+    Raises:
+        InputError: The folder or its manifest cannot be used, or the key is not allowed.
+    """
+    if asked_for is not None:
+        return check_listing_key(asked_for)
+    manifest = read_listing_folder(folder).manifest
+    return manifest.listing or listing_key_from_name(folder.resolve().name)
+
+
+def render(folder: Path, settings: Settings, *, listing: str | None = None, board: ProgressBoard) -> RenderedFilm:
+    """Make the whole film of a folder in this process.
+
+    Args:
+        folder: The photos, and ``listing.yaml`` if there is one.
+        settings: The environment.
+        listing: Listing key; by default the manifest's or the folder's name.
+        board: Is told of progress.
+
+    Raises:
+        LuxVidError: Whatever stopped it; what was finished before is kept and used by the next try.
+    """
+    from luxvid_pipeline.definitions import build_defs  # noqa: PLC0415 - definitions sit above: they are assembled per run
+
+    key = listing_key_of(folder, listing)
+    with _only_one(settings, key):
+        ListingSources(settings).register(key, folder)
+        with open_instance(settings) as instance:
+            fail_abandoned_runs(instance)
+            instance.add_dynamic_partitions(str(listing_partitions.name), [key])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", dg.BetaWarning)
+                warnings.simplefilter("ignore", dg.PreviewWarning)
+                defs = build_defs(lambda: settings, board)
+            return _run_stages(defs, instance, key)
+
+
+def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
+    """Mark runs as failed whose process on this machine is gone (``kill -9``); returns how many."""
+    abandoned = 0
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED, tags={_HOST: socket.gethostname()})):
+        if not _is_alive(run.tags.get(_PID, "")):
+            instance.report_run_failed(
+                run, "The process that ran this is gone; run it again, what is finished is kept."
+            )
+            abandoned += 1
+    return abandoned
+
+
+def _run_stages(defs: dg.Definitions, instance: dg.DagsterInstance, listing: str) -> RenderedFilm:
+    direction = _execute(defs, instance, "direct_listing_job", listing)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        clips = pool.submit(_execute, defs, instance, "shoot_scenes_job", listing, all_scenes_tags(listing))
+        score = pool.submit(_execute, defs, instance, "score_listing_job", listing)
+        results = [direction, clips.result(), score.result()]
+    results.append(_execute(defs, instance, "assemble_film_job", listing))
+    accounts = [account for result in results for account in _metadata_of(result)]
+    film = next(_metadata_of(results[-1]))
+    return RenderedFilm(
+        listing=listing,
+        film=Path(film["file"]),
+        duration_s=film["duration_s"],
+        cost_usd=sum(account.get("cost_usd", 0.0) for account in accounts),
+        paid_calls=sum(account.get("paid_calls", 0) for account in accounts),
+        scenes=tuple(film["scenes"]),
+        left_out=film["left_out"],
+        degraded_reason="; ".join(dict.fromkeys(a["degraded_reason"] for a in accounts if a.get("degraded_reason"))),
+        runs=tuple(result.run_id for result in results),
+    )
+
+
+def _execute(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job: str,
+    listing: str,
+    scene_range: Mapping[str, str] | None = None,
+) -> dg.ExecuteInProcessResult:
+    tags = {_HOST: socket.gethostname(), _PID: str(os.getpid()), "luxvid/listing": listing, **(scene_range or {})}
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        partition_key=None if scene_range else listing,
+        tags=tags,
+        run_config=_QUIET,
+        raise_on_error=True,
+    )
+    failed = [event for event in result.get_asset_check_evaluations() if not event.passed and event.blocking]
+    if failed:
+        told = ", ".join(f"{event.check_name} {_plain(event.metadata)}" for event in failed)
+        raise LuxVidError(f"{listing}: the film must not go out: {told}")
+    return result
+
+
+def _metadata_of(result: dg.ExecuteInProcessResult) -> Iterator[dict[str, Any]]:
+    for event in result.filter_events(lambda event: event.is_step_materialization):
+        yield _plain(event.step_materialization_data.materialization.metadata)
+
+
+def _plain(metadata: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, Any]:
+    return {key: value.value for key, value in metadata.items()}
+
+
+@contextmanager
+def _only_one(settings: Settings, listing: str) -> Iterator[None]:
+    """Hold the listing for this process, so that two renders never write the same files."""
+    directory = settings.home / "listings"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(directory / f"{listing}.lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise InputError(f"{listing!r} is being rendered by another process; wait for it or end it first") from error
+    except PermissionError as error:
+        raise StorageError(f"{directory}: no permission to write; set LUXVID_HOME to a directory of yours") from error
+
+
+def _is_alive(pid: str) -> bool:
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

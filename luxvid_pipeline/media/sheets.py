@@ -1,0 +1,144 @@
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+"""Pictures about pictures: contact sheets, pairs side by side, strips of frames.
+
+Belongs here: arranging small pictures with a line of text each, for Dagster's UI and the README.
+Does not belong here: waveforms (``media/audio.py``), reading a listing's photos (``media/photos.py``).
+"""
+
+import base64
+import io
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from luxvid_pipeline.domain.errors import MediaError
+
+_PAPER, _INK, _FAINT, _ALARM = (250, 249, 246), (33, 37, 41), (120, 124, 130), (176, 42, 55)
+_GAP_PX = 8
+_FONT_PX = 13
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One cell of a sheet.
+
+    Attributes:
+        picture: A file or an image; None draws an empty frame.
+        text: What stands under it, wrapped to two lines.
+        crossed: Draw it faint and struck through, with the text in red: a refused photo.
+    """
+
+    picture: Path | Image.Image | None
+    text: str = ""
+    crossed: bool = False
+
+
+def contact_sheet(tiles: Sequence[Tile], *, columns: int = 6, tile_px: tuple[int, int] = (192, 128)) -> Image.Image:
+    """Return all tiles in rows, each fitted into ``tile_px`` without cropping."""
+    columns = max(1, min(columns, len(tiles)))
+    rows = max(1, -(-len(tiles) // columns))
+    width, height = tile_px
+    line_px = _FONT_PX + 3
+    cell = (width + _GAP_PX, height + 2 * line_px + _GAP_PX)
+    sheet = Image.new("RGB", (columns * cell[0] + _GAP_PX, rows * cell[1] + _GAP_PX), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for number, tile in enumerate(tiles):
+        left = _GAP_PX + number % columns * cell[0]
+        top = _GAP_PX + number // columns * cell[1]
+        picture = _open(tile.picture, tile_px)
+        if picture is None:
+            draw.rectangle((left, top, left + width - 1, top + height - 1), outline=_FAINT)
+        else:
+            if tile.crossed:
+                picture = Image.blend(picture, Image.new("RGB", picture.size, _PAPER), 0.55)
+            x, y = left + (width - picture.width) // 2, top + (height - picture.height) // 2
+            sheet.paste(picture, (x, y))
+            if tile.crossed:
+                draw.line((x, y, x + picture.width, y + picture.height), fill=_ALARM, width=2)
+        colour = _ALARM if tile.crossed else _INK
+        lines = textwrap.wrap(tile.text, width=max(8, int(width / (_FONT_PX * 0.52))), max_lines=2, placeholder="…")
+        for row, line in enumerate(lines):
+            draw.text((left, top + height + 2 + row * line_px), line, fill=colour, font=_font())
+    return sheet
+
+
+def frames_of(clip: Path, count: int, *, width_px: int = 320) -> list[Image.Image]:
+    """Return ``count`` frames at equal distances, the first and the last frame included, scaled to ``width_px``.
+
+    Raises:
+        MediaError: The file cannot be decoded.
+    """
+    try:
+        with av.open(str(clip)) as container:
+            stream = container.streams.video[0]
+            height_px = round(width_px * stream.height / stream.width / 2) * 2
+            last = stream.frames - 1
+            pictures: list[Image.Image] = []
+            for index in range(count):
+                number = round(index * last / max(1, count - 1))
+                frame = _frame(container, stream, number)
+                pictures.append(frame.reformat(width=width_px, height=height_px, format="rgb24").to_image())
+            return pictures
+    except (FFmpegError, IndexError, StopIteration, ValueError) as error:
+        raise MediaError(f"{clip}: no frames can be read from it: {error}") from error
+
+
+def _frame(container: InputContainer, stream: VideoStream, number: int) -> av.VideoFrame:
+    """Return one frame by its number, decoding from the key frame before it only: every clip has one each 15 frames."""
+    rate, base = stream.average_rate, stream.time_base
+    if rate is None or base is None:
+        raise ValueError("it has no constant frame rate")
+    wanted = (stream.start_time or 0) + round(number / rate / base)
+    container.seek(wanted, stream=stream, backward=True)
+    half = round(1 / rate / base / 2)
+    return next(frame for frame in container.decode(stream) if frame.pts is not None and frame.pts >= wanted - half)
+
+
+def strip(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Return pictures of one height side by side."""
+    gap = 4
+    height = max(picture.height for picture in pictures)
+    sheet = Image.new("RGB", (sum(picture.width + gap for picture in pictures) - gap, height), _PAPER)
+    left = 0
+    for picture in pictures:
+        sheet.paste(picture, (left, 0))
+        left += picture.width + gap
+    return sheet
+
+
+def as_markdown(picture: Image.Image | bytes, alt: str, *, quality: int = 72) -> str:
+    """Return a picture as Markdown with the data inside, as Dagster's UI shows it; JPEG unless bytes are given."""
+    if isinstance(picture, Image.Image):
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=quality, optimize=True)
+        kind, data = "jpeg", buffer.getvalue()
+    else:
+        kind, data = "png", picture
+    return f"![{alt}](data:image/{kind};base64,{base64.b64encode(data).decode()})"
+
+
+def _open(picture: Path | Image.Image | None, within: tuple[int, int]) -> Image.Image | None:
+    if picture is None:
+        return None
+    if isinstance(picture, Image.Image):
+        return ImageOps.contain(picture.convert("RGB"), within)
+    try:
+        with Image.open(picture) as opened:
+            opened.draft("RGB", (within[0] * 2, within[1] * 2))
+            upright = ImageOps.exif_transpose(opened)
+            return ImageOps.contain(upright.convert("RGB"), within, method=Image.Resampling.BOX)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None  # A refused photo may be one that nobody can open; its tile stays an empty frame.
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(_FONT_PX)

@@ -1,0 +1,37 @@
+"""What the assets are partitioned by.
+
+Belongs here: listings, scenes and their product, and how a listing's scenes map to the listing.
+Does not belong here: minting keys (``domain/keys.py``), deciding what runs.
+"""
+
+import dagster as dg
+
+from luxvid_pipeline.domain.keys import scene_partition_key
+from luxvid_pipeline.domain.scenes import SCENE_KEYS
+
+LISTING = "listing"
+SCENE = "scene"
+
+listing_partitions = dg.DynamicPartitionsDefinition(name="listings")
+scene_partitions = dg.StaticPartitionsDefinition(list(SCENE_KEYS))
+listing_scene_partitions = dg.MultiPartitionsDefinition({LISTING: listing_partitions, SCENE: scene_partitions})
+
+scenes_of_a_listing = dg.MultiToSingleDimensionPartitionMapping(partition_dimension_name=LISTING)
+"""Seven scene partitions stand behind one listing; declared, because Dagster's inference has changed before."""
+
+
+def all_scenes_tags(listing: str) -> dict[str, str]:
+    """Return the tags that make one run cover all seven scenes of a listing.
+
+    Dimensions sort by name, so keys are ``listing|scene`` and a listing's scenes are one contiguous range.
+    """
+    return {
+        "dagster/asset_partition_range_start": scene_partition_key(listing, SCENE_KEYS[0]),
+        "dagster/asset_partition_range_end": scene_partition_key(listing, SCENE_KEYS[-1]),
+    }
+
+
+def split_key(partition: str) -> tuple[str, str]:
+    """Return listing and scene of a ``listing|scene`` key."""
+    listing, scene = partition.split("|", 1)
+    return listing, scene

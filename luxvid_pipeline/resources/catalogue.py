@@ -1,0 +1,55 @@
+"""All resources by the names the assets ask for.
+
+Belongs here: resource keys and how each is built from the settings, when a run starts and not before.
+Does not belong here: environment variables (``settings.py``), the objects' own behaviour.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+from luxvid_pipeline.io_managers.store import MediaStore
+from luxvid_pipeline.io_managers.values import DocumentIOManager, MediaIOManager, TableIOManager
+from luxvid_pipeline.resources.engines import engine_for
+from luxvid_pipeline.resources.listing_sources import ListingSources
+from luxvid_pipeline.resources.progress import ProgressBoard, SilentBoard
+from luxvid_pipeline.resources.settings import Settings
+
+ReadSettings = Callable[[], Settings]
+
+STAGE_RESOURCES = {
+    "photo_tagger": "tagger",
+    "storyboard_writer": "writer",
+    "pair_selector": "selector",
+    "clip_generator": "clips",
+    "score_composer": "score",
+}
+
+
+def build_resources(
+    read_settings: ReadSettings = Settings.from_environment, board: ProgressBoard | None = None
+) -> dict[str, Any]:
+    """Return fresh resources; the environment is read when a run needs one, so loading needs no setting at all."""
+
+    def store() -> MediaStore:
+        settings = read_settings()
+        return MediaStore(settings.media, settings.cache)
+
+    return {
+        "media_store": _resource(store, "Files under LUXVID_MEDIA, each with its hash."),
+        "listing_sources": _resource(lambda: ListingSources(read_settings()), "Which folder a listing is made from."),
+        "progress": _resource(lambda: board or SilentBoard(), "Who is told how far the work is."),
+        "table_io": dg.IOManagerDefinition(lambda _: TableIOManager(store()), description="Polars tables as Parquet."),
+        "document_io": dg.IOManagerDefinition(lambda _: DocumentIOManager(store()), description="Documents as JSON."),
+        "media_io": dg.IOManagerDefinition(lambda _: MediaIOManager(store()), description="Media files with a hash."),
+        **{key: _engine(stage, read_settings) for key, stage in STAGE_RESOURCES.items()},
+    }
+
+
+def _engine(stage: str, read_settings: ReadSettings) -> dg.ResourceDefinition:
+    return _resource(lambda: engine_for(stage, read_settings()), f"The engine chosen for {stage}.")
+
+
+def _resource(make: Callable[[], Any], description: str) -> dg.ResourceDefinition:
+    return dg.ResourceDefinition(lambda _: make(), description=description)

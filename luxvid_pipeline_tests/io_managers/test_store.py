@@ -1,0 +1,161 @@
+"""The store keeps nothing halfway, notices damage, and is the same on disk and on remote storage."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from luxvid_pipeline.domain.errors import DamagedMediaError, StorageError
+from luxvid_pipeline.io_managers import store as store_module
+from luxvid_pipeline.io_managers.store import MediaStore, sha256_of
+
+KEY = "scene_clips/villa/1-arrival.mp4"
+
+
+@pytest.fixture(params=["disk", "memory"])
+def store(request, tmp_path):
+    base = str(tmp_path / "media") if request.param == "disk" else f"memory://{tmp_path.name}/media"
+    return MediaStore(base, tmp_path / "cache")
+
+
+def made(tmp_path, data=b"clip"):
+    file = tmp_path / "made.bin"
+    file.write_bytes(data)
+    return file
+
+
+def overwrite(store, key, data):
+    with store._fs.open(store._path(key), "wb") as stream:
+        stream.write(data)
+
+
+def test_what_is_kept_comes_back_with_its_hash(store, tmp_path):
+    stored = store.put(made(tmp_path), KEY, made_from="d", facts={"engine": "local"})
+    assert store.open(KEY).read_bytes() == b"clip"
+    assert store.find(KEY) == stored
+    assert stored.sha256 == sha256_of(store.open(KEY))
+    assert stored.facts == {"engine": "local"}
+    assert store.keys("scene_clips/villa") == [KEY]
+
+
+def test_damage_between_stages_names_the_file_and_the_asset_to_run_again(store, tmp_path):
+    store.put(made(tmp_path), KEY)
+    overwrite(store, KEY, b"clop")
+    with pytest.raises(DamagedMediaError, match=r"1-arrival\.mp4 .*run the asset scene_clips again for villa"):
+        store.open(KEY)
+
+
+def test_a_damaged_file_is_made_again_instead_of_reused(store, tmp_path):
+    store.put(made(tmp_path), KEY, made_from="same")
+    assert store.kept(KEY, "same") is not None
+    overwrite(store, KEY, b"clop")
+    assert store.kept(KEY, "same") is None
+
+
+def test_only_work_from_the_same_input_is_reused(store, tmp_path):
+    store.put(made(tmp_path), KEY, made_from="same")
+    assert store.kept(KEY, "other") is None
+    assert store.kept(KEY, "") is None
+
+
+def test_a_missing_file_says_which_asset_makes_it(store):
+    with pytest.raises(DamagedMediaError, match="run the asset scene_clips"):
+        store.open(KEY)
+
+
+def test_a_file_without_its_record_counts_as_never_finished(store, tmp_path):
+    store.put(made(tmp_path), KEY, made_from="d")
+    store._fs.rm_file(store._path(KEY + ".json"))
+    assert store.find(KEY) is None
+    assert store.kept(KEY, "d") is None
+
+
+def test_a_record_cut_off_by_a_crash_counts_as_none(store, tmp_path):
+    store.put(made(tmp_path), KEY, made_from="d")
+    overwrite(store, KEY + ".json", b'{"key": "scene')
+    assert store.find(KEY) is None
+
+
+def test_removing_takes_file_and_record_and_can_be_done_twice(store, tmp_path):
+    store.put(made(tmp_path), KEY)
+    store.remove(KEY)
+    store.remove(KEY)
+    assert store.find(KEY) is None
+    assert store.keys("scene_clips") == []
+
+
+@pytest.mark.parametrize("key", ["../outside", "/etc/passwd", "a/../../b", "", "a\\b", "a\x00b"])
+def test_a_key_never_leaves_the_store(store, tmp_path, key):
+    with pytest.raises(StorageError, match="inside the store"):
+        store.put(made(tmp_path), key)
+
+
+def test_the_same_bytes_again_leave_the_file_alone(tmp_path):
+    store = MediaStore(str(tmp_path / "media"), tmp_path / "cache")
+    store.put(made(tmp_path), KEY, made_from="d")
+    before = store.open(KEY).stat().st_mtime_ns
+    store.put(made(tmp_path), KEY, made_from="d")
+    assert store.open(KEY).stat().st_mtime_ns == before
+
+
+def test_a_full_disk_is_told_in_one_line(tmp_path, monkeypatch):
+    store = MediaStore(str(tmp_path / "media"), tmp_path / "cache")
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store_module, "_move_into_place", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        store.put(made(tmp_path), KEY)
+    assert store.find(KEY) is None
+
+
+def test_scratch_space_is_gone_afterwards(store):
+    with store.scratch() as directory:
+        (directory / "part").write_bytes(b"x")
+    assert not directory.exists()
+
+
+def test_killed_at_any_moment_the_store_holds_a_whole_file_or_none(tmp_path):
+    program = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from luxvid_pipeline.io_managers.store import MediaStore
+        base = Path(sys.argv[1])
+        store = MediaStore(str(base / "media"), base / "cache")
+        number = 0
+        print("ready", flush=True)
+        while True:
+            number += 1
+            store.put_bytes(bytes([number % 251]) * 300_000, "scene_clips/villa/1-arrival.mp4", made_from=str(number))
+    """)
+    store = MediaStore(str(tmp_path / "media"), tmp_path / "cache")
+    for attempt in range(6):
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        )
+        process.stdout.readline()
+        time.sleep(0.05 + 0.013 * attempt)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        if store.find(KEY) is not None:
+            data = store.open(KEY).read_bytes()
+            assert len(data) == 300_000
+            assert len(set(data)) == 1
+        store.put_bytes(b"after", KEY)
+        assert store.read_bytes(KEY) == b"after"
+
+
+def test_the_record_is_json_a_person_can_read(tmp_path):
+    store = MediaStore(str(tmp_path / "media"), tmp_path / "cache")
+    store.put(made(tmp_path), KEY, facts={"engine": "local"})
+    record = json.loads((tmp_path / "media" / f"{KEY}.json").read_text())
+    assert set(record) == {"key", "sha256", "bytes", "made_from", "facts"}
