@@ -9,13 +9,13 @@ import shutil
 import socket
 import warnings
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance import InstanceRef
 from filelock import FileLock, Timeout
 
 from luxvid_pipeline.domain.errors import InputError, LuxVidError, StorageError
@@ -28,6 +28,13 @@ from luxvid_pipeline.resources.settings import Settings
 
 _HOST, _PID = "luxvid/host", "luxvid/pid"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+# A run here must not capture this process's stdout and stderr: the progress bar is on them.
+_NO_CAPTURE = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
 _UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
 
 
@@ -75,7 +82,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     except OSError as error:
         raise StorageError(f"{home}: Dagster's home cannot be written: {error.strerror or error}") from error
     os.environ["DAGSTER_HOME"] = str(home)
-    return dg.DagsterInstance.get()
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
 
 
 def listing_key_of(folder: Path, asked_for: str | None) -> str:
@@ -131,11 +138,10 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
 
 def _run_stages(defs: dg.Definitions, instance: dg.DagsterInstance, listing: str) -> RenderedFilm:
     direction = _execute(defs, instance, "direct_listing_job", listing)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        clips = pool.submit(_execute, defs, instance, "shoot_scenes_job", listing, all_scenes_tags(listing))
-        score = pool.submit(_execute, defs, instance, "score_listing_job", listing)
-        results = [direction, clips.result(), score.result()]
-    results.append(_execute(defs, instance, "assemble_film_job", listing))
+    # One after the other: two runs in one process deadlock in Dagster's logging set-up (docs/decisions/0005).
+    score = _execute(defs, instance, "score_listing_job", listing)
+    clips = _execute(defs, instance, "shoot_scenes_job", listing, all_scenes_tags(listing))
+    results = [direction, score, clips, _execute(defs, instance, "assemble_film_job", listing)]
     accounts = [account for result in results for account in _metadata_of(result)]
     film = next(_metadata_of(results[-1]))
     return RenderedFilm(

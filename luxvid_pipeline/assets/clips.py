@@ -5,7 +5,7 @@ Does not belong here: moving the camera (``providers/``), encoding (``media/enco
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from luxvid_pipeline.assets.metadata import (
     preview,
 )
 from luxvid_pipeline.assets.photos import working_photos
-from luxvid_pipeline.domain.errors import LuxVidError, ScenesFailedError, StoppedError
+from luxvid_pipeline.domain.errors import InputError, LuxVidError, ScenesFailedError, StoppedError
 from luxvid_pipeline.domain.keys import digest
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.ports import ClipGenerator, ClipRequest
@@ -74,8 +74,14 @@ async def scene_clips(
     clip_generator: dg.ResourceParam[ClipGenerator],
     media_store: dg.ResourceParam[MediaStore],
     progress: dg.ResourceParam[ProgressBoard],
-) -> AsyncIterator[dg.Output[StoredFile]]:
+) -> Any:  # Dagster reads no type from an asynchronous generator
     """One silent clip a scene in the film's own format; all scenes of a listing are shot at the same time."""
+    if not context.partition_keys:
+        raise InputError(
+            "this run's range of partitions holds no scene: Dagster takes a range over listings and scenes as a "
+            "product, so one that begins late in one listing and ends early in the next is empty; launch each listing "
+            "by itself"
+        )
     inputs = _Inputs(context.partition_keys, listing_photos, storyboard, scene_pairs)
     stage = _Stage(
         context=context,

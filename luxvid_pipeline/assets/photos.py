@@ -53,30 +53,31 @@ def listing_photos(
     watch = Stopwatch()
     listing = context.partition_key
     folder = read_listing_folder(listing_sources.folder(listing))
-    earlier = _earlier_records(media_store, listing)
-    with media_store.scratch() as scratch:
-        records = read_photos(
-            folder,
-            scratch,
-            listing,
-            known=earlier,
-            progress=lambda done: progress.report("photos", "reading", done),
-        )
-        _keep_photos(media_store, records, scratch)
-        media_store.put_bytes(folder.manifest.model_dump_json(indent=2).encode(), manifest_key(listing))
-
-        kept = [record for record in records if record.verdict is Verdict.KEPT]
-        reasons = Counter(record.reason for record in records if record.verdict is Verdict.REFUSED)
-        context.add_output_metadata(
-            {
-                "photos": len(records),
-                "kept": len(kept),
-                "refused": len(records) - len(kept),
-                "refused_because": dict(reasons),
-                **engine_metadata(Engine(), watch),
-                **preview(_photo_sheet(media_store, records)),
-            }
-        )
+    place = f"listing_photos/{listing}"
+    records = read_photos(
+        folder,
+        media_store.workshop(place),
+        listing,
+        known=_earlier_records(media_store, listing),
+        progress=lambda done: progress.report("photos", "reading", done),
+    )
+    for record in records:
+        for key, sha256 in ((record.original, record.photo_id), (record.working, None)):
+            if key:
+                media_store.adopt(key, within=place, sha256=sha256)
+    media_store.put_bytes(folder.manifest.model_dump_json(indent=2).encode(), manifest_key(listing))
+    kept = [record for record in records if record.verdict is Verdict.KEPT]
+    reasons = Counter(record.reason for record in records if record.verdict is Verdict.REFUSED)
+    context.add_output_metadata(
+        {
+            "photos": len(records),
+            "kept": len(kept),
+            "refused": len(records) - len(kept),
+            "refused_because": dict(reasons),
+            **engine_metadata(Engine(), watch),
+            **preview(_photo_sheet(media_store, records)),
+        }
+    )
     for record in records:
         if record.verdict is Verdict.REFUSED:
             context.log.info(f"{record.file}: refused: {record.reason}")
@@ -145,35 +146,34 @@ def working_photos(store: MediaStore, listing_photos: pl.DataFrame) -> list[Work
 
 
 def _earlier_records(store: MediaStore, listing: str) -> dict[str, PhotoRecord]:
-    """Return the photos that an earlier run read and whose files are still there."""
+    """Return the photos that an earlier run read and whose files are still there, the working ones undamaged."""
     table = TableIOManager(store).load_partition("listing_photos", listing, missing_ok=True)
     if table is None or table.schema != to_table([], PhotoRecord).schema:
         return {}
     return {
         record.photo_id: record
         for record in from_table(table, PhotoRecord)
-        if store.find(record.original) and (record.working is None or store.find(record.working))
+        if record.original
+        and store.find(record.original)
+        and (record.working is None or store.is_whole(record.working))
     }
-
-
-def _keep_photos(store: MediaStore, records: list[PhotoRecord], scratch: Path) -> None:
-    for record in records:
-        for key, sha256 in ((record.original, record.photo_id), (record.working, None)):
-            file = scratch / "/".join(key.split("/")[2:]) if key else None
-            if key and file is not None and file.is_file():
-                store.put(file, key, sha256=sha256)
 
 
 def _photo_sheet(store: MediaStore, records: list[PhotoRecord]) -> str:
     tiles = [
         Tile(
-            picture=store.open(record.working or record.original),
+            picture=_picture(store, record),
             text=record.file if record.verdict is Verdict.KEPT else f"{record.file}: {record.reason}",
             crossed=record.verdict is Verdict.REFUSED,
         )
         for record in sorted(records, key=lambda record: (record.verdict is Verdict.REFUSED, record.file))
     ]
     return as_markdown(contact_sheet(tiles, columns=6, tile_px=(168, 112)), "photos kept and refused", quality=60)
+
+
+def _picture(store: MediaStore, record: PhotoRecord) -> Path | None:
+    key = record.working or record.original
+    return store.workshop(key) if key else None
 
 
 def _catalogue_sheet(store: MediaStore, catalogue: list[CataloguedPhoto]) -> str:

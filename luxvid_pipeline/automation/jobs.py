@@ -6,33 +6,28 @@ Does not belong here: when (sensors and schedules), for which listing (partition
 
 import dagster as dg
 
-from luxvid_pipeline.partitions import listing_partitions, listing_scene_partitions
 
 direct_listing_job = dg.define_asset_job(
     "direct_listing_job",
     selection=dg.AssetSelection.assets("listing_photos", "photo_catalogue", "storyboard", "scene_pairs"),
-    partitions_def=listing_partitions,
     description="Read a listing's photos, catalogue them, write the storyboard and choose the pairs.",
 )
 
 shoot_scenes_job = dg.define_asset_job(
     "shoot_scenes_job",
     selection=dg.AssetSelection.assets("scene_clips"),
-    partitions_def=listing_scene_partitions,
     description="Shoot scenes of a listing; one run takes all seven at the same time.",
 )
 
 score_listing_job = dg.define_asset_job(
     "score_listing_job",
     selection=dg.AssetSelection.assets("soundtrack"),
-    partitions_def=listing_partitions,
     description="Play a listing's score, stage by stage.",
 )
 
 assemble_film_job = dg.define_asset_job(
     "assemble_film_job",
     selection=dg.AssetSelection.assets("property_video"),
-    partitions_def=listing_partitions,
     description="Join a listing's clips and its score into the film.",
 )
 

@@ -79,9 +79,36 @@ class MediaStore:
         finally:
             shutil.rmtree(directory, ignore_errors=True)
 
-    def local_directory(self, key: str) -> Path | None:
-        """Return where a local store keeps files under ``key``; None for a remote store."""
-        return Path(self._root).joinpath(*PurePosixPath(key).parts) if self.is_local else None
+    def workshop(self, key: str) -> Path:
+        """Return a lasting local directory in which files under ``key`` are made: their own place in a local store.
+
+        For stages that make many files and want to find the earlier ones again; each becomes part of the store by
+        ``adopt``.
+        """
+        self._check_key(key)
+        base = Path(self._root) if self.is_local else self._cache / "workshop"
+        return base.joinpath(*PurePosixPath(key).parts)
+
+    def adopt(self, key: str, *, within: str, sha256: str | None = None) -> StoredFile:
+        """Record a file that was made in its workshop; in a remote store it is sent there.
+
+        Args:
+            key: The file's key; it lies under ``within``.
+            within: Key of the workshop.
+            sha256: The file's hash, where the caller has just taken it.
+
+        Raises:
+            StorageError: The storage does not take it.
+        """
+        file = self.workshop(within) / PurePosixPath(key).relative_to(within)
+        if not self.is_local:
+            return self.put(file, key, sha256=sha256)
+        self._check_key(key)
+        with _storage_errors(self._place(key)):
+            stored = StoredFile(key=key, sha256=sha256 or sha256_of(file), bytes=file.stat().st_size)
+            if self.find(key) != stored:
+                self._write_record(stored)
+        return stored
 
     def put(
         self,
@@ -114,7 +141,7 @@ class MediaStore:
                 facts=dict(facts or {}),
             )
             earlier = self.find(key)
-            if earlier == stored and self._size(key) == stored.bytes:
+            if earlier == stored and self.is_whole(key):
                 return stored
             target = self._path(key)
             if earlier is not None:
@@ -172,14 +199,18 @@ class MediaStore:
             )
         return path
 
-    def kept(self, key: str, made_from: str) -> StoredFile | None:
-        """Return the record of a file made from exactly this, if it is there and undamaged; else None."""
-        stored = self.find(key)
-        if stored is None or not made_from or stored.made_from != made_from:
-            return None
+    def is_whole(self, key: str) -> bool:
+        """Return whether a file is there and is the one that was recorded."""
         try:
             self.open(key)
         except DamagedMediaError:
+            return False
+        return True
+
+    def kept(self, key: str, made_from: str) -> StoredFile | None:
+        """Return the record of a file made from exactly this, if it is there and undamaged; else None."""
+        stored = self.find(key)
+        if stored is None or not made_from or stored.made_from != made_from or not self.is_whole(key):
             return None
         return stored
 
@@ -243,12 +274,6 @@ class MediaStore:
             part.replace(path)
         else:
             self._fs.pipe_file(path, data)
-
-    def _size(self, key: str) -> int:
-        try:
-            return int(self._fs.size(self._path(key)))
-        except FileNotFoundError:
-            return -1
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"

@@ -1,0 +1,452 @@
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+"""Choosing the photos of all seven scenes at once: what a photo, a pair and a whole choice are worth.
+
+Belongs here: honesty (which photo may play which scene, which two photos may be a pair), scores, the optimal choice.
+Does not belong here: matching features or reading pictures (``media/overlap.py``, ``providers/local/selector.py``),
+the sentences that explain a choice (``domain/pair_reasons.py``).
+
+The worth of a take is a number from 0 to about 1.25: a photo's score, or for a pair the mean of both plus what the pair
+adds to the clip (``pair_gain``). A pair that adds nothing is worth less than its better photo alone, so it is
+only chosen on merit. The choice maximises first how many scenes are shot, then the sum of their worth.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
+
+from luxvid_pipeline.domain.errors import LuxVidError
+from luxvid_pipeline.domain.film_format import FULL_HD
+from luxvid_pipeline.domain.pair_reasons import left_out_reason, runner_up_reason, take_reason
+from luxvid_pipeline.domain.pairs import Overlap, ScenePair
+from luxvid_pipeline.domain.photos import CataloguedPhoto
+from luxvid_pipeline.domain.rooms import Room
+from luxvid_pipeline.domain.scenes import SCENES, CameraMove, MoveKind, Scene
+from luxvid_pipeline.domain.subjects import features_of, places_of, rooms_named
+
+Overlaps = Mapping[tuple[str, str], Overlap]
+"""(first, second) ``photo_id`` to what was measured between them; either order serves both."""
+
+Likeness = Mapping[tuple[str, str], float]
+"""(lower, higher) ``photo_id`` to how alike the colours of two photos are, 0 to 1."""
+
+LEAST_SHARE = 0.2
+"""Two photos that have less in common than this part of the first are not shot as one move."""
+
+MOST_UNMEASURED = 0.03
+"""What a pair without measured overlap may add at most; an overlapping pair in the scene's direction adds 0.05–0.25."""
+
+_SURE = 0.35
+_CONFIDENT = 0.7
+_LIKE = 0.8
+_UNLIKE = 0.5
+_PAIRED_AT_MOST = 12
+_MEASURED_GAIN = 0.25
+_LEAST_MOVE = 0.03
+_OFF_SUBJECT = 0.8
+_UNKNOWN_EXTERIOR_FIT = 0.3
+_FILLED = 10_000
+_UNITS = 1_000
+_TIE = 0.05
+
+# A home has one of each; two bedrooms or two baths that look alike are two rooms until an overlap says otherwise.
+_ONE_OF_A_KIND = frozenset(
+    {Room.POOL, Room.EXTERIOR_FRONT, Room.EXTERIOR_BACK, Room.LIVING, Room.DINING, Room.KITCHEN, Room.TERRACE}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """One way of shooting one scene.
+
+    Attributes:
+        scene: Scene key.
+        first, last: ``photo_id`` of the first and of the last frame; None for a single photo.
+        worth: What it is worth to the film, 0 to about 1.25.
+        overlap: What was measured between the two, from the first to the last.
+    """
+
+    scene: str
+    first: str
+    last: str | None = None
+    worth: float
+    overlap: Overlap | None = None
+
+    @property
+    def photos(self) -> tuple[str, ...]:
+        """The photos it uses up."""
+        return (self.first,) if self.last is None else (self.first, self.last)
+
+
+def room_fit(scene: Scene, photo: CataloguedPhoto) -> float:
+    """Return how well a photo's room plays a scene, 0 to 1; 0 means it never honestly does.
+
+    A room nobody is sure of counts as unknown, and an unknown room only ever stands for the outside of the house, where
+    the picture itself shows that the camera stood outside.
+    """
+    if photo.room is not Room.UNKNOWN and photo.room_confidence >= _SURE:
+        return scene.rooms.get(photo.room, 0.0)
+    if scene.camera.kind not in (MoveKind.DOLLY_FORWARD, MoveKind.PULL_BACK):
+        return 0.0
+    features = features_of(photo)
+    return _UNKNOWN_EXTERIOR_FIT if "exterior" in features and "interior" not in features else 0.0
+
+
+def photo_score(scene: Scene, photo: CataloguedPhoto, subject: str = "") -> float:
+    """Return what a photo alone is worth to a scene, 0 to 1; 0 where it may not play it.
+
+    Args:
+        scene: The scene.
+        photo: The photo.
+        subject: What the storyboard wants shown; a photo of a room it does not name counts for less.
+    """
+    fit = room_fit(scene, photo)
+    if fit == 0:
+        return 0.0
+    features = features_of(photo)
+    wanted = 1 - math.prod(1 - bonus for feature, bonus in scene.wanted_features.items() if feature in features)
+    craft = 0.75 * craft_score(scene, photo) + 0.25 * wanted
+    if scene.key in photo.suitability:
+        craft = 0.75 * craft + 0.25 * min(1.0, max(0.0, photo.suitability[scene.key]))
+    named = rooms_named(subject) & scene.rooms.keys()
+    agreement = 1.0 if not named or photo.room in named else _OFF_SUBJECT
+    return fit * agreement * (0.6 + 0.4 * photo.room_confidence) * (0.3 + 0.7 * craft)
+
+
+def craft_score(scene: Scene, photo: CataloguedPhoto) -> float:
+    """Return how well a photo is made for a scene's camera, 0 to 1, whatever room it shows."""
+    needs = scene.needs
+    return (
+        needs.sharpness * photo.sharpness
+        + needs.exposure * exposure_score(photo.exposure)
+        + needs.resolution * _ramp(_cover(photo), 0.4, 1.4)
+        + needs.aspect * _aspect_score(photo)
+        + needs.depth * photo.depth
+        + needs.symmetry * photo.symmetry
+        + needs.warmth * photo.warmth
+    )
+
+
+def exposure_score(exposure: float) -> float:
+    """Return 1 for a mean luma that looks evenly lit (0.36 to 0.62), falling to 0 towards black and white."""
+    return min(_ramp(exposure, 0.05, 0.36), 1 - _ramp(exposure, 0.62, 0.95))
+
+
+def pair_gain(scene: Scene, first: CataloguedPhoto, last: CataloguedPhoto, overlap: Overlap) -> float | None:
+    """Return what going from one overlapping photo to another adds to a scene, −0.25 to 0.25.
+
+    Args:
+        scene: The scene, whose camera the move should follow.
+        first: Photo the clip would begin on.
+        last: Photo it would end on.
+        overlap: Measured from ``first`` to ``last``.
+
+    Returns:
+        Positive where the move follows the scene's camera, negative where it goes against it; None where the two
+        are no pair: hardly any picture in common, or the same picture twice.
+    """
+    moved = math.hypot(math.log(overlap.zoom), overlap.shift_x, overlap.shift_y)
+    if overlap.share < LEAST_SHARE or moved < _LEAST_MOVE:
+        return None
+    follows = follows_camera(scene.camera, overlap)
+    if follows <= 0:
+        return _MEASURED_GAIN * follows
+    same_light = 1 - _ramp(abs(first.exposure - last.exposure), 0.08, 0.3)
+    if ("dusk" in features_of(first)) != ("dusk" in features_of(last)):
+        same_light *= 0.5
+    return _MEASURED_GAIN * follows * _ramp(overlap.share, LEAST_SHARE, 0.5) * _sureness(overlap) * same_light
+
+
+def follows_camera(camera: CameraMove, overlap: Overlap) -> float:
+    """Return how far the change between two photos is the camera's own move: 1 fully, 0 across it, −1 against it.
+
+    A push-in wants the second photo tighter, a pull-back wider, a truck or a sweep wants the view to travel to the
+    camera's side, a hold wants little change. A move too large for a few slow seconds counts for less.
+    """
+    closer = math.log(overlap.zoom)
+    # Where the first photo's centre lies left of the second's centre, the view has travelled to the right.
+    rightwards = -overlap.shift_x
+    match camera.kind:
+        case MoveKind.HOLD:
+            return 1 - 2 * _ramp(math.hypot(closer, overlap.shift_x, overlap.shift_y), 0.05, 0.4)
+        case MoveKind.TRUCK | MoveKind.SWEEP:
+            along, across = math.copysign(1, camera.travel_x) * rightwards, math.hypot(closer, overlap.shift_y)
+        case MoveKind.PULL_BACK:
+            along, across = -closer, math.hypot(overlap.shift_x, overlap.shift_y)
+        case _:
+            along, across = closer, math.hypot(overlap.shift_x, overlap.shift_y)
+    return along / (abs(along) + across + 0.02) * (1 - 0.6 * _ramp(abs(along), 0.35, 0.9))
+
+
+def inverted(overlap: Overlap, first: CataloguedPhoto, last: CataloguedPhoto) -> Overlap:
+    """Return the same measurement seen from ``last`` to ``first``.
+
+    Args:
+        overlap: Measured from ``first`` to ``last``.
+        first: The photo it was measured from; its size counts.
+        last: The photo it was measured to.
+    """
+    back = np.linalg.inv(np.array(overlap.homography, dtype=np.float64).reshape(3, 3))
+    back /= back[2, 2]
+    x, y, w = back @ ((last.width_px - 1) / 2, (last.height_px - 1) / 2, 1.0)
+    return Overlap(
+        share=min(1.0, overlap.share * overlap.zoom**2),
+        inliers=overlap.inliers,
+        homography=tuple(float(value) for value in back.ravel()),
+        zoom=1 / overlap.zoom,
+        shift_x=float((x / w - (first.width_px - 1) / 2) / first.width_px),
+        shift_y=float((y / w - (first.height_px - 1) / 2) / first.height_px),
+    )
+
+
+def may_be_one_space(a: CataloguedPhoto, b: CataloguedPhoto) -> bool:
+    """Return whether two photos may be called views of one space on their labels alone, with no overlap measured."""
+    return (
+        a.room is b.room
+        and a.room in _ONE_OF_A_KIND
+        and min(a.room_confidence, b.room_confidence) >= _CONFIDENT
+        and places_of(a) == places_of(b)
+    )
+
+
+def promising_pairs(
+    scenes: Sequence[Scene], catalogue: Sequence[CataloguedPhoto], likeness: Likeness, *, at_most: int = 60
+) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of photos whose overlap is worth measuring, the scenes taking turns to name theirs.
+
+    Args:
+        scenes: The scenes to shoot.
+        catalogue: Every usable photo.
+        likeness: How alike the colours of two photos are; too unlike, or missing, and a pair is
+            not worth a look.
+        at_most: How many pairs to return.
+
+    Returns:
+        (lower, higher) ``photo_id``, no pair twice, the most promising first.
+    """
+    wishes: list[list[tuple[str, str]]] = []
+    for scene in scenes:
+        scored = {photo.photo_id: photo_score(scene, photo) for photo in catalogue}
+        ids = sorted((key for key, score in scored.items() if score > 0), key=lambda key: (-scored[key], key))[:_PAIRED_AT_MOST]
+        ranked = sorted(
+            (-0.5 * (scored[a] + scored[b]) - 0.4 * likeness.get(pair_key(a, b), 0.0), pair_key(a, b))
+            for at, a in enumerate(ids)
+            for b in ids[at + 1 :]
+            if likeness.get(pair_key(a, b), 0.0) >= _UNLIKE
+        )
+        wishes.append([pair for _, pair in ranked])
+    chosen: dict[tuple[str, str], None] = {}
+    for turn in range(max(map(len, wishes), default=0)):
+        for wish in wishes:
+            if turn < len(wish) and len(chosen) < at_most:
+                chosen.setdefault(wish[turn])
+    return tuple(chosen)
+
+
+def pair_key(a: str, b: str) -> tuple[str, str]:
+    """Return two photo ids in the order in which unordered facts about them are kept."""
+    return (a, b) if a <= b else (b, a)
+
+
+def possible_takes(
+    scene: Scene,
+    catalogue: Sequence[CataloguedPhoto],
+    overlaps: Overlaps,
+    likeness: Likeness | None = None,
+    subject: str = "",
+) -> tuple[Take, ...]:
+    """Return every honest way of shooting a scene, in the order of the photos' ids.
+
+    Args:
+        scene: The scene.
+        catalogue: Every usable photo.
+        overlaps: What was measured between photos.
+        likeness: How alike the colours of two photos are; without it nothing but overlap makes a pair.
+        subject: What the storyboard wants shown.
+    """
+    photos = {photo.photo_id: photo for photo in sorted(catalogue, key=lambda photo: photo.photo_id)}
+    scores = {key: photo_score(scene, photo, subject) for key, photo in photos.items()}
+    scores = {key: score for key, score in scores.items() if score > 0}
+    takes = [Take(scene=scene.key, first=key, worth=score) for key, score in scores.items()]
+    for a in scores:
+        for b in scores:
+            if a == b:
+                continue
+            overlap = _from_to(photos[a], photos[b], overlaps)
+            if overlap is not None:
+                gain = pair_gain(scene, photos[a], photos[b], overlap)
+            else:
+                gain = _unmeasured_gain(photos[a], photos[b], (likeness or {}).get(pair_key(a, b), 0.0))
+            if gain is not None:
+                worth = max(0.0, 0.5 * (scores[a] + scores[b]) + gain)
+                takes.append(Take(scene=scene.key, first=a, last=b, worth=worth, overlap=overlap))
+    return tuple(sorted(takes, key=_take_order))
+
+
+def best_takes(takes: Sequence[Take]) -> dict[str, Take]:
+    """Return at most one take a scene with no photo in two of them: as many scenes as possible, then the most worth.
+
+    Worth counts in thousandths. Choices of equal worth go to the lower photo ids, whatever order the takes come in.
+
+    Returns:
+        Scene key to its take; a scene that gets none is missing.
+
+    Raises:
+        LuxVidError: The solver gave up.
+    """
+    ordered = sorted(takes, key=_take_order)
+    if not ordered:
+        return {}
+    rows: dict[tuple[str, str], int] = {}
+    places: list[tuple[int, int]] = []
+    for column, take in enumerate(ordered):
+        for name in (("scene", take.scene), *(("photo", photo) for photo in take.photos)):
+            places.append((rows.setdefault(name, len(rows)), column))
+    by_ids = sorted(range(len(ordered)), key=lambda at: (ordered[at].photos, ordered[at].scene))
+    preference = np.empty(len(ordered))
+    preference[by_ids] = np.linspace(_TIE, 0, len(ordered))
+    worth = np.array([_FILLED + round(_UNITS * take.worth) for take in ordered]) + preference
+    used = csr_array((np.ones(len(places)), tuple(zip(*places, strict=True))), shape=(len(rows), len(ordered)))
+    solved = milp(
+        -worth,
+        integrality=np.ones(len(ordered)),
+        bounds=Bounds(0, 1),
+        constraints=LinearConstraint(used, -np.inf, 1),
+        options={"mip_rel_gap": 0.0},
+    )
+    if not solved.success:
+        raise LuxVidError(f"the photos of the scenes could not be chosen: {solved.message}")
+    return {ordered[at].scene: ordered[at] for at in np.flatnonzero(solved.x > 0.5)}
+
+
+def choose_pairs(
+    scenes: Sequence[str],
+    catalogue: Sequence[CataloguedPhoto],
+    overlaps: Overlaps,
+    *,
+    likeness: Likeness | None = None,
+    subjects: Mapping[str, str] | None = None,
+    left_out: Mapping[str, str] | None = None,
+) -> tuple[ScenePair, ...]:
+    """Return the best choice of photos for all scenes together, one row for each of the seven scenes, in order.
+
+    Args:
+        scenes: Keys of the scenes that the storyboard wants shot.
+        catalogue: Every usable photo.
+        overlaps: What was measured between photos.
+        likeness: How alike the colours of two photos are.
+        subjects: Scene key to what the storyboard wants shown.
+        left_out: Scene key to the storyboard's reason for leaving it out.
+    """
+    photos = {photo.photo_id: photo for photo in catalogue}
+    wanted = [scene for scene in SCENES if scene.key in scenes]
+    subjects = subjects or {}
+    takes = {
+        scene.key: possible_takes(scene, catalogue, overlaps, likeness, subjects.get(scene.key, "")) for scene in wanted
+    }
+    chosen = best_takes([take for each in takes.values() for take in each])
+    serves = {photo: key for key, take in chosen.items() for photo in take.photos}
+    rows: list[ScenePair] = []
+    for scene in SCENES:
+        take = chosen.get(scene.key)
+        if take is not None:
+            rows.append(_row(scene, take, takes[scene.key], serves, photos))
+            continue
+        reason = (left_out or {}).get(scene.key, "the storyboard leaves this scene out")
+        if scene.key in takes:
+            candidates = [each.first for each in takes[scene.key] if each.last is None]
+            reason = left_out_reason(scene, [serves[photo] for photo in candidates if photo in serves])
+        rows.append(ScenePair(scene=scene.key, first_photo=None, reason=reason))
+    return tuple(rows)
+
+
+def _row(
+    scene: Scene,
+    take: Take,
+    takes: Sequence[Take],
+    serves: Mapping[str, str],
+    photos: Mapping[str, CataloguedPhoto],
+) -> ScenePair:
+    first, last = photos[take.first], photos[take.last] if take.last else None
+    pair = ScenePair(
+        scene=scene.key,
+        first_photo=take.first,
+        last_photo=take.last,
+        confidence=_confidence(scene, take, photos),
+        reason=take_reason(scene, first, last, take.overlap),
+        overlap=take.overlap,
+    )
+    free = [each for each in takes if all(serves.get(photo, scene.key) == scene.key for photo in each.photos)]
+    second = _runner_up(take, free)
+    if second is None:
+        return pair
+    return replace(
+        pair,
+        runner_up_first=second.first,
+        runner_up_last=second.last,
+        runner_up_reason=runner_up_reason(
+            scene,
+            chosen=(first, last, take.overlap),
+            second=(photos[second.first], photos[second.last] if second.last else None, second.overlap),
+            fits=(room_fit(scene, first), room_fit(scene, photos[second.first])),
+        ),
+    )
+
+
+def _runner_up(take: Take, others: Sequence[Take]) -> Take | None:
+    """The best other take; one that begins or ends on another photo goes before the same photos used otherwise."""
+    rest = [each for each in others if each.photos != take.photos]
+    return min(
+        rest,
+        key=lambda each: (set(each.photos) <= set(take.photos), -round(_UNITS * each.worth), each.photos),
+        default=None,
+    )
+
+
+def _confidence(scene: Scene, take: Take, photos: Mapping[str, CataloguedPhoto]) -> float:
+    used = [photos[photo] for photo in take.photos]
+    room = min(photo.room_confidence * math.sqrt(room_fit(scene, photo)) for photo in used)
+    craft = min(craft_score(scene, photo) for photo in used)
+    space = 1.0 if take.last is None else 0.6 if take.overlap is None else 0.7 + 0.3 * _sureness(take.overlap)
+    return round(min(1.0, room * (0.6 + 0.4 * craft) * space), 2)
+
+
+def _from_to(first: CataloguedPhoto, last: CataloguedPhoto, overlaps: Overlaps) -> Overlap | None:
+    there = overlaps.get((first.photo_id, last.photo_id))
+    if there is not None:
+        return there
+    back = overlaps.get((last.photo_id, first.photo_id))
+    return None if back is None else inverted(back, last, first)
+
+
+def _unmeasured_gain(first: CataloguedPhoto, last: CataloguedPhoto, likeness: float) -> float | None:
+    if likeness < _LIKE or not may_be_one_space(first, last):
+        return None
+    return MOST_UNMEASURED * _ramp(likeness, _LIKE, 1.0)
+
+
+def _sureness(overlap: Overlap) -> float:
+    return _ramp(overlap.inliers, 8, 40)
+
+
+def _cover(photo: CataloguedPhoto) -> float:
+    """Photo pixels for each pixel of the film across the tighter dimension."""
+    return min(photo.width_px / FULL_HD.width_px, photo.height_px / FULL_HD.height_px)
+
+
+def _aspect_score(photo: CataloguedPhoto) -> float:
+    """The part of the photo that a 16:9 frame can show."""
+    aspect = photo.width_px / photo.height_px / FULL_HD.aspect
+    return min(aspect, 1 / aspect)
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def _take_order(take: Take) -> tuple[str, str, str]:
+    return take.scene, take.first, take.last or ""

@@ -1,0 +1,154 @@
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+"""Loudness as broadcasters and platforms measure it, true peak, and a limiter that holds one.
+
+Belongs here: ITU-R BS.1770 and EBU R128 measures of sound in memory or of a file; gain that respects them.
+Does not belong here: what loudness a film or a score should have (``media/film.py``, ``providers/local/``).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, signal
+
+from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, decode_audio
+
+Sound = NDArray[np.float32]
+
+SILENCE_LUFS = -70.0
+"""The absolute gate; what is quieter has no loudness."""
+
+# K-weighting at 48 kHz: ITU-R BS.1770-4, tables 1 and 2.
+_K_WEIGHTING = np.array(
+    [
+        [1.53512485958697, -2.69169618940638, 1.19839281085285, 1.0, -1.69065929318241, 0.73248077421585],
+        [1.0, -2.0, 1.0, 1.0, -1.99004745483398, 0.99007225036621],
+    ]
+)
+_HOP_S = 0.1
+_OVERSAMPLING = 4
+_BLOCK, _MARGIN = 4096, 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loudness:
+    """What a meter says of a programme.
+
+    Attributes:
+        integrated_lufs: Gated loudness of the whole, ``SILENCE_LUFS`` where there is only silence.
+        true_peak_dbtp: Highest peak between samples too, in dB of full scale.
+        range_lu: Loudness range (EBU Tech 3342).
+    """
+
+    integrated_lufs: float
+    true_peak_dbtp: float
+    range_lu: float
+
+
+def measure_loudness(path: Path) -> Loudness:
+    """Return the loudness of a file's sound as it decodes, at 48 kHz in stereo.
+
+    Raises:
+        MediaError: The file cannot be read or holds no sound.
+    """
+    return loudness_of(decode_audio(path))
+
+
+def loudness_of(sound: Sound) -> Loudness:
+    """Return the loudness of sound in memory.
+
+    Args:
+        sound: Frames × 2 at 48 kHz.
+    """
+    return Loudness(
+        integrated_lufs=integrated_lufs(sound), true_peak_dbtp=true_peak_dbtp(sound), range_lu=_range_lu(sound)
+    )
+
+
+def integrated_lufs(sound: Sound) -> float:
+    """Return the gated loudness of a programme.
+
+    Source:
+        ITU-R BS.1770-4, annex 1: blocks of 400 ms every 100 ms, gates at -70 LUFS and 10 LU below the rest.
+    """
+    power = _block_power(sound, 0.4)
+    loud = power[_lufs(power) > SILENCE_LUFS]
+    if not len(loud):
+        return SILENCE_LUFS
+    kept = loud[_lufs(loud) > float(_lufs(loud.mean())) - 10]
+    return float(_lufs(kept.mean()))
+
+
+def loudness_over_time_lufs(sound: Sound, window_s: float = 3.0) -> NDArray[np.float64]:
+    """Return the ungated loudness of each window, one every 100 ms: 3 s is short-term, 0.4 s momentary."""
+    return np.maximum(_lufs(_block_power(sound, window_s)), -120.0)
+
+
+def true_peak_dbtp(sound: Sound) -> float:
+    """Return the highest peak of the sound, between its samples too, in dB of full scale."""
+    return float(20 * np.log10(max(1e-7, float(_peaks(sound).max(initial=0.0)))))
+
+
+def limit(sound: Sound, ceiling_dbtp: float, *, reach_s: float = 0.012) -> Sound:
+    """Return the sound with no true peak above the ceiling, turned down smoothly around each one.
+
+    Args:
+        sound: Frames × 2 at 48 kHz.
+        ceiling_dbtp: Highest true peak allowed.
+        reach_s: How long before and after a peak the gain moves.
+    """
+    ceiling = 10 ** (ceiling_dbtp / 20)
+    needed = np.minimum(1.0, ceiling / np.maximum(_peaks(sound), 1e-9))
+    if needed.min(initial=1.0) >= 1.0:
+        return sound
+    width = 2 * int(reach_s * SAMPLE_RATE_HZ) + 1
+    held = ndimage.minimum_filter1d(needed, 2 * width - 1, mode="nearest")
+    # A weighted mean of values that are each low enough for this sample is low enough too.
+    weights = np.hanning(width + 2)[1:-1]
+    gain = signal.oaconvolve(np.pad(held, width // 2, mode="edge"), weights / weights.sum(), mode="valid")
+    return (sound * np.minimum(gain, 1.0)[:, None]).astype(np.float32)
+
+
+def _peaks(sound: Sound) -> NDArray[np.float64]:
+    """The highest absolute value of both channels in the time of each frame."""
+    own = np.maximum(np.abs(sound[:, 0]), np.abs(sound[:, 1])).astype(np.float64)
+    if not len(own):
+        return own
+    # Between its samples sound rises by a few decibels at most, so only loud places need a closer look.
+    blocks = -(-len(own) // _BLOCK)
+    tallest = np.maximum.reduceat(own, np.arange(blocks) * _BLOCK)
+    for block in np.flatnonzero(tallest > 0.5 * tallest.max()):
+        start, end = block * _BLOCK, min(len(own), (block + 1) * _BLOCK)
+        before, after = max(0, start - _MARGIN), min(len(own), end + _MARGIN)
+        finer = np.abs(signal.resample_poly(sound[before:after], _OVERSAMPLING, 1, axis=0))
+        finer = finer[_OVERSAMPLING * (start - before) : _OVERSAMPLING * (end - before)]
+        highest = np.maximum(finer[:, 0], finer[:, 1]).reshape(-1, _OVERSAMPLING).max(axis=1)
+        own[start:end] = np.maximum(own[start:end], highest)
+    return own
+
+
+def _block_power(sound: Sound, window_s: float) -> NDArray[np.float64]:
+    square = np.zeros(len(sound) + 1)
+    for channel in sound.T:
+        square[1:] += np.asarray(signal.sosfilt(_K_WEIGHTING, channel)) ** 2
+    np.cumsum(square, out=square)
+    window, hop = int(window_s * SAMPLE_RATE_HZ), int(_HOP_S * SAMPLE_RATE_HZ)
+    starts = np.arange(0, max(1, len(sound) - window + 1), hop)
+    ends = np.minimum(starts + window, len(sound))
+    return (square[ends] - square[starts]) / window
+
+
+def _lufs(power: NDArray[np.float64] | np.floating) -> NDArray[np.float64]:
+    return np.asarray(-0.691 + 10 * np.log10(np.maximum(power, 1e-13)))
+
+
+def _range_lu(sound: Sound) -> float:
+    levels = _lufs(_block_power(sound, 3.0))
+    levels = levels[levels > SILENCE_LUFS]
+    if not len(levels):
+        return 0.0
+    levels = levels[levels > float(_lufs(np.mean(10 ** ((levels + 0.691) / 10)))) - 20]
+    low, high = np.percentile(levels, [10, 95])
+    return float(high - low)

@@ -1,0 +1,329 @@
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+"""Reading a listing's photos: every file becomes a row, every usable one a working JPEG beside its original.
+
+Belongs here: the order of the work, what is kept where, identical and near-duplicate photos, workers.
+Does not belong here: decoding (``media/photo_decoding.py``), thresholds (``media/photo_quality.py``), rooms.
+
+Threads, not processes: OpenCV and SHA-256 let go of the interpreter lock, and all threads share one small memory.
+A thread holds one photo at a time, so memory does not grow with the number of photos.
+"""
+
+import hashlib
+import itertools
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from luxvid_pipeline.domain.errors import StorageError
+from luxvid_pipeline.domain.photos import PhotoRecord, Verdict
+from luxvid_pipeline.domain.ports import Progress, ignore_progress
+from luxvid_pipeline.media.listing_folder import ListingFolder, shown_name
+from luxvid_pipeline.media.perceptual_hash import (
+    NEAR_HASH_BITS,
+    SAME_PICTURE_LIKENESS,
+    differing_bits,
+    likeness,
+    perceptual_hash,
+    sketch,
+)
+from luxvid_pipeline.media.photo_decoding import (
+    PhotoHeader,
+    RefusedPhotoError,
+    decode,
+    decode_reduced_jpeg,
+    read_header,
+)
+from luxvid_pipeline.media.photo_quality import analysis_size, judge
+
+WORKING_QUALITY = 92
+"""JPEG quality of working photos; 4:2:0, since the film itself is 4:2:0 and shows them at less than their size."""
+
+LARGEST_FILE_BYTES = 1_000_000_000
+
+_ID_CHARACTERS = 16
+_SCRATCH = ".reading-"
+_SCRATCH_IS_STALE_S = 3600.0
+
+
+def read_photos(
+    folder: ListingFolder,
+    into: Path,
+    listing: str,
+    *,
+    workers: int | None = None,
+    progress: Progress = ignore_progress,
+    known: Mapping[str, PhotoRecord] | None = None,
+) -> list[PhotoRecord]:
+    """Return a row for every picture of the folder, kept or refused, and write originals and working photos.
+
+    Args:
+        folder: What lies in the listing's folder.
+        into: Local directory that receives ``originals/`` and ``working/``; files appear in it whole or not at all.
+        listing: Listing key, for the media keys in the rows.
+        workers: Threads; by default one a core.
+        progress: Told the part done.
+        known: Rows of an earlier reading by ``photo_id``. A photo whose bytes are the same and whose files are still
+            in ``into`` is not decoded again.
+
+    Returns:
+        Rows in the order of ``folder.photo_files``. Files with the same bytes are one row, under the name the manifest
+        uses or else the first name.
+
+    Raises:
+        StorageError: ``into`` cannot be written; the message says why.
+    """
+    files = folder.photo_files
+    sources = {entry.file: entry.source_url for entry in folder.manifest.photos}
+    reader = _Reader(listing=listing, into=into, known=known or {})
+    with _scratch_in(into) as scratch:
+
+        def read(file: Path, reader: _Reader = reader) -> _Read:
+            return reader.read(folder.folder / file, shown_name(file), sources.get(file.as_posix()), scratch)
+
+        reads = _in_parallel(read, files, workers or _cores(), progress)
+        here = {each.record.photo_id for each in reads}
+        for index, each in enumerate(reads):
+            if each.record.duplicate_of is not None and each.record.duplicate_of not in here:
+                reads[index] = read(files[index], replace(reader, known={}))  # what it lost to is gone
+    named = {shown_name(Path(file)) for file in sources}
+    return _without_near_duplicates(_one_a_content(reads, named), reader, named)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    record: PhotoRecord
+    sketch: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    listing: str
+    into: Path
+    known: Mapping[str, PhotoRecord]
+
+    def local(self, key: str) -> Path:
+        """Where the file of a media key of this reading lies."""
+        return self.into / Path(key).parent.name / Path(key).name
+
+    def read(self, path: Path, name: str, source_url: str | None, scratch: Path) -> _Read:
+        try:
+            size = path.stat().st_size
+            content = b"" if size > LARGEST_FILE_BYTES else path.read_bytes()
+        except OSError as error:
+            reason = f"it cannot be opened ({error.strerror}); check its permissions"
+            return _Read(_unread(name, source_url, reason))
+        if size > LARGEST_FILE_BYTES:
+            return _Read(_unread(name, source_url, "the file is over 1 GB; export a smaller one", size))
+        photo_id = hashlib.sha256(content).hexdigest()
+        before = self.known.get(photo_id)
+        if before is not None and self._is_still_there(before):
+            return _Read(replace(before, file=name, source_url=source_url))
+        record = PhotoRecord(
+            photo_id=photo_id,
+            file=name,
+            source_url=source_url,
+            original="",
+            bytes=len(content),
+            verdict=Verdict.REFUSED,
+        )
+        header: PhotoHeader | None = None
+        suffix = ".bin"
+        try:
+            header = read_header(content, path.suffix)
+            read = self._look(content, header, record, scratch)
+        except RefusedPhotoError as error:
+            header = error.header or header
+            read = _Read(replace(record, reason=error.reason))
+        except MemoryError:
+            read = _Read(replace(record, reason="decoding it takes more memory than there is; scale it down"))
+        if header is not None:
+            suffix = header.suffix
+            read = _Read(_with_header(read.record, header), read.sketch)
+        original = self._key("originals", photo_id, suffix)
+        _write(self.local(original), content, scratch)
+        return _Read(replace(read.record, original=original), read.sketch)
+
+    def _is_still_there(self, record: PhotoRecord) -> bool:
+        keys = [key for key in (record.original, record.working) if key]
+        return bool(record.original) and all(self.local(key).is_file() for key in keys)
+
+    def _look(self, content: bytes, header: PhotoHeader, record: PhotoRecord, scratch: Path) -> _Read:
+        pixels = decode(content, header)
+        small = analysis_size(pixels)
+        quality = judge(small)
+        seen = replace(
+            record,
+            perceptual_hash=perceptual_hash(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8)),
+            sharpness=quality.sharpness,
+            exposure=quality.exposure,
+            reason=quality.reason,
+        )
+        if quality.reason:
+            return _Read(seen)
+        working = self._key("working", record.photo_id, ".jpg")
+        _write(self.local(working), _working_jpeg(pixels), scratch)
+        kept = replace(
+            seen,
+            verdict=Verdict.KEPT,
+            working=working,
+            working_width_px=pixels.shape[1],
+            working_height_px=pixels.shape[0],
+        )
+        return _Read(kept, sketch(small))
+
+    def _key(self, kind: str, photo_id: str, suffix: str) -> str:
+        return f"listing_photos/{self.listing}/{kind}/{photo_id[:_ID_CHARACTERS]}{suffix}"
+
+    def sketch_of(self, read: _Read) -> NDArray[np.float32]:
+        """The sketch of a kept photo; one known from before is drawn again from its working photo."""
+        if read.sketch is not None:
+            return read.sketch
+        pixels = decode_reduced_jpeg(self.local(read.record.working or "").read_bytes(), 2)
+        if pixels is None:
+            raise StorageError(f"{read.record.working} is damaged; delete it and read the photos again")
+        return sketch(analysis_size(pixels))
+
+
+def _in_parallel(read: Callable[[Path], _Read], files: Sequence[Path], workers: int, progress: Progress) -> list[_Read]:
+    reads: dict[int, _Read] = {}
+    with ThreadPoolExecutor(workers, "read-photo") as pool:
+        futures = {pool.submit(read, file): index for index, file in enumerate(files)}
+        try:
+            for done in as_completed(futures):
+                reads[futures[done]] = done.result()
+                progress(len(reads) / len(files))
+        except BaseException:  # an interruption too: photos not begun are not read, those in hand are ended
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return [reads[index] for index in range(len(files))]
+
+
+def _with_header(record: PhotoRecord, header: PhotoHeader) -> PhotoRecord:
+    width, height = header.upright_size_px
+    return replace(
+        record,
+        format=header.format,
+        width_px=width,
+        height_px=height,
+        exif_orientation=header.orientation,
+        colour_profile=header.profile_name,
+    )
+
+
+def _unread(name: str, source_url: str | None, reason: str, size: int = 0) -> PhotoRecord:
+    """A row for a file whose bytes nobody saw; its id is made from its name."""
+    return PhotoRecord(
+        photo_id=hashlib.sha256(b"unread\0" + name.encode()).hexdigest(),
+        file=name,
+        source_url=source_url,
+        original="",
+        bytes=size,
+        verdict=Verdict.REFUSED,
+        reason=reason,
+    )
+
+
+def _working_jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    settings = [cv2.IMWRITE_JPEG_QUALITY, WORKING_QUALITY]
+    settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+    made, encoded = cv2.imencode(".jpg", pixels, settings)
+    if not made:
+        raise RefusedPhotoError("no working JPEG can be made of it")
+    return encoded.tobytes()
+
+
+def _one_a_content(reads: Sequence[_Read], named: set[str]) -> list[_Read]:
+    chosen: dict[str, _Read] = {}
+    for read in reads:
+        before = chosen.get(read.record.photo_id)
+        if before is None or (read.record.file in named and before.record.file not in named):
+            chosen[read.record.photo_id] = read
+    return [read for read in reads if chosen[read.record.photo_id] is read]
+
+
+def _without_near_duplicates(reads: Sequence[_Read], reader: _Reader, named: set[str]) -> list[PhotoRecord]:
+    """Refuse all but the best of each group of photos that are one picture, and delete their working photos."""
+
+    def worth(read: _Read) -> tuple[bool, float, float, int, str]:
+        record = read.record
+        pixels = min(record.width_px, 1920) * min(record.height_px, 1080) / (1920 * 1080)
+        light = 1.0 - 2.0 * abs(record.exposure - 0.5)
+        return record.file in named, pixels, record.sharpness + 0.5 * light, record.bytes, record.photo_id
+
+    better_of: dict[str, _Read] = {}
+    kept = sorted((read for read in reads if read.record.verdict is Verdict.KEPT), key=worth, reverse=True)
+    for better, other in itertools.combinations(kept, 2):
+        if better.record.photo_id in better_of or other.record.photo_id in better_of:
+            continue
+        if differing_bits(better.record.perceptual_hash, other.record.perceptual_hash) > NEAR_HASH_BITS:
+            continue
+        alike = likeness(reader.sketch_of(better), reader.sketch_of(other), _aspect(better), _aspect(other))
+        if alike >= SAME_PICTURE_LIKENESS:
+            better_of[other.record.photo_id] = better
+    rows: list[PhotoRecord] = []
+    for read in reads:
+        record = read.record
+        better = better_of.get(record.photo_id)
+        if better is not None:
+            if record.working is not None:
+                reader.local(record.working).unlink(missing_ok=True)
+            record = replace(
+                record,
+                verdict=Verdict.REFUSED,
+                reason=f"it is nearly the same picture as {better.record.file}, which is the better one",
+                duplicate_of=better.record.photo_id,
+                working=None,
+                working_width_px=0,
+                working_height_px=0,
+            )
+        rows.append(record)
+    return rows
+
+
+def _aspect(read: _Read) -> float:
+    return read.record.width_px / read.record.height_px
+
+
+def _write(path: Path, content: bytes, scratch: Path) -> None:
+    part = scratch / f"{threading.get_ident()}-{path.name}"
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise _storage_error(path, error) from error
+
+
+@contextmanager
+def _scratch_in(into: Path) -> Generator[Path]:
+    """A directory for unfinished files on the same disk; what a killed reading left behind is cleared away."""
+    try:
+        for part in ("originals", "working"):
+            (into / part).mkdir(parents=True, exist_ok=True)
+        for stale in into.glob(f"{_SCRATCH}*"):
+            if time.time() - stale.stat().st_mtime > _SCRATCH_IS_STALE_S:
+                shutil.rmtree(stale, ignore_errors=True)
+        scratch = tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=into, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _storage_error(into, error) from error
+    with scratch as directory:
+        yield Path(directory)
+
+
+def _storage_error(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"{path} cannot be written: {error.strerror or error}; free some space or check permissions")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,143 @@
+"""The local camera: a scene's clip from one photo or two, on this machine, with no model.
+
+Belongs here: ``LocalCamera``, behind the ``ClipGenerator`` port.
+Does not belong here: where the camera goes (``domain/camera.py``), drawing and encoding (``media/``).
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from luxvid_pipeline.domain.camera import CameraPlan, PhotoShape, interest_map, plan_pair, plan_single
+from luxvid_pipeline.domain.ports import ClipRequest, Engine, Progress, ignore_progress
+from luxvid_pipeline.domain.scenes import scene
+from luxvid_pipeline.media.clips import draw_clip, misalignment_px, photo_size, small_luma
+from luxvid_pipeline.media.encode import ClipWriter
+
+_INTEREST_LONG_SIDE_PX = 128
+_MIDDLES = (0.5, 0.35, 0.65, 0.2, 0.8)
+"""Where in the clip a dissolve may lie, as its length's part, the best first."""
+
+
+class _StoppedEarly(Exception):  # noqa: N818 - no failure: somebody no longer wants the clip
+    pass
+
+
+class LocalCamera:
+    """Shoots clips by moving a virtual camera over the photos."""
+
+    engine = "local"
+
+    @property
+    def most_at_once(self) -> int:
+        """One clip a processor core: drawing and encoding of one clip together fill one."""
+        return max(1, os.cpu_count() or 1)
+
+    async def shoot(self, request: ClipRequest, into: Path, progress: Progress = ignore_progress) -> Engine:
+        """Write the clip to ``into`` and return who made it.
+
+        A cancelled shot stops within a frame, ends its encoder and leaves no file.
+
+        Raises:
+            MediaError: A photo cannot be read or the encoder gave up.
+        """
+        loop = asyncio.get_running_loop()
+        stop = threading.Event()
+
+        def report(part_done: float) -> None:
+            loop.call_soon_threadsafe(progress, part_done)
+
+        work = asyncio.ensure_future(asyncio.to_thread(shoot_clip, request, into, report, stop.is_set))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.wait([work])
+            if not work.cancelled():
+                work.exception()
+            into.unlink(missing_ok=True)
+            raise
+        return Engine(name=self.engine)
+
+
+def plan_clip(request: ClipRequest) -> CameraPlan:
+    """Return where the camera is at each frame of a requested clip.
+
+    Where both photos are shown aligned, the dissolve lies where they agree best, and is the shorter the less they
+    agree: a double image that lasts looks worse than a quick change.
+
+    Raises:
+        MediaError: A photo cannot be read.
+    """
+    film, move = request.format, scene(request.shot.scene).camera
+    frames = film.frames(request.shot.seconds)
+    first_luma = small_luma(request.first.path)
+    first = _shape(request.first.path, first_luma)
+    if request.last is None:
+        return plan_single(move, first, film, frames)
+    last_luma = small_luma(request.last.path)
+    last = _shape(request.last.path, last_luma)
+    plan = plan_pair(move, first, last, film, frames, request.overlap)
+    through_last = plan.last
+    if not plan.aligned or through_last is None:
+        return plan
+    start, end = plan.window
+
+    def apart_px(at: int) -> float:
+        views = plan.first[at], through_last[at]
+        return misalignment_px(first_luma, last_luma, views, (first.width_px, last.width_px), film)
+
+    middles = sorted({min(max(round(part * frames), start + 3), end - 3) for part in _MIDDLES})
+    apart = {at: apart_px(at) for at in middles}
+    # A late or early dissolve has to agree better to be worth leaving one photo on screen for so short a time.
+    middle = min(middles, key=lambda at: apart[at] * (1 + 2 * abs(at / frames - 0.5)) + 6 * abs(at / frames - 0.5))
+    at_1080 = apart[middle] * 1920 / film.width_px
+    seconds = float(np.interp(at_1080, [2.0, 8.0, 24.0], [1.0, 0.6, 0.3]))
+    return plan.with_dissolve(middle, film.frames(seconds))
+
+
+def shoot_clip(
+    request: ClipRequest,
+    into: Path,
+    progress: Progress = ignore_progress,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Draw and encode a clip in this thread; a stopped one leaves no file and no error.
+
+    Args:
+        request: What to shoot.
+        into: The MP4 to write.
+        progress: Told of the part done.
+        stopped: Asked before each frame; true ends the work.
+
+    Raises:
+        MediaError: A photo cannot be read or the encoder gave up.
+    """
+    plan = plan_clip(request)
+    every = max(1, plan.frames // 40)
+
+    def each_frame(done: int) -> None:
+        if stopped():
+            raise _StoppedEarly
+        if done % every == 0 or done == plan.frames:
+            progress(done / plan.frames)
+
+    doing = f"shooting {request.shot.scene} of {request.listing}"
+    last = request.last.path if request.last is not None else None
+    try:
+        with ClipWriter(into, request.format, doing=doing) as writer:
+            draw_clip(plan, request.first.path, last, request.format, writer, each_frame)
+    except _StoppedEarly:
+        return
+
+
+def _shape(path: Path, luma: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> PhotoShape:
+    width, height = photo_size(path)
+    every = max(1, max(luma.shape) // _INTEREST_LONG_SIDE_PX)
+    rows, columns = (side // every for side in luma.shape)
+    small = luma[: rows * every, : columns * every].reshape(rows, every, columns, every).mean(axis=(1, 3))
+    return PhotoShape(width_px=width, height_px=height, interest=interest_map(small))

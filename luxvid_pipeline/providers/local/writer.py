@@ -1,0 +1,103 @@
+"""The local storyboard writer: the scene table filled in with what is known of one listing.
+
+Belongs here: subjects, prompts and score prompts from the listing, its brief, its brand rules and its catalogue.
+Does not belong here: what is the same for every listing (``domain/scenes.py``), choosing pairs
+(``providers/local/selector.py``).
+"""
+
+from collections.abc import Sequence
+
+from luxvid_pipeline.domain.listing import ListingManifest
+from luxvid_pipeline.domain.pairing import choose_pairs
+from luxvid_pipeline.domain.photos import CataloguedPhoto
+from luxvid_pipeline.domain.scenes import SCENE_KEYS, MoveKind, Scene, scene
+from luxvid_pipeline.domain.storyboard import LeftOut, Shot, Storyboard
+from luxvid_pipeline.domain.subjects import features_of, subject_of
+
+_INSTRUMENTS = {
+    "cinematic-ambient": "cinematic ambient, felt piano, warm strings and airy pads",
+    "modern-piano": "modern solo piano with light strings",
+    "warm-acoustic": "warm acoustic guitar, soft percussion and double bass",
+}
+
+
+class LocalWriter:
+    """Writes the seven scenes from templates; a scene that no photo can honestly show is left out with its reason.
+
+    Every word about the property comes from the manifest or from the catalogue: a clause about water is only
+    written where the photo that would be used shows water.
+    """
+
+    engine = "local"
+
+    def write(self, listing: str, manifest: ListingManifest, catalogue: Sequence[CataloguedPhoto]) -> Storyboard:
+        """Return the listing's storyboard; scenes it cannot show are left out with their reason."""
+        title = manifest.title or listing.replace("-", " ").title()
+        photos = {photo.photo_id: photo for photo in catalogue}
+        # Which scenes can be shot, and of what, is the same question that choosing pairs answers, so it is asked
+        # there: a storyboard that promised more scenes than the photos hold would get a score too long for its film.
+        likely = choose_pairs(SCENE_KEYS, catalogue, {})
+        shown = [(scene(row.scene), photos[row.first_photo]) for row in likely if row.first_photo is not None]
+        return Storyboard(
+            listing=listing,
+            title=title,
+            engine=self.engine,
+            music=manifest.film.music,
+            transition=manifest.film.transition.value,
+            shots=tuple(
+                _shot(each, photo, title, manifest, place, of=len(shown))
+                for place, (each, photo) in enumerate(shown, 1)
+            ),
+            left_out=tuple(LeftOut(scene=row.scene, reason=row.reason) for row in likely if row.left_out),
+        )
+
+
+def _shot(each: Scene, photo: CataloguedPhoto, title: str, manifest: ListingManifest, place: int, *, of: int) -> Shot:
+    subject = subject_of(photo)
+    return Shot(
+        scene=each.key,
+        subject=subject,
+        camera=_camera_words(each),
+        prompt=_prompt(each, photo, subject, title, manifest, place),
+        negative_prompt=_unique(f"{each.negative_prompt}, {', '.join(manifest.brand.avoid)}"),
+        score_prompt=_score_prompt(each, manifest, place, of),
+        seconds=manifest.film.clip_seconds,
+    )
+
+
+def _prompt(
+    each: Scene, photo: CataloguedPhoto, subject: str, title: str, manifest: ListingManifest, place: int
+) -> str:
+    features = features_of(photo)
+    clauses = [each.prompt.replace("{subject}", subject).replace("{title}", title)]
+    clauses += [clause for feature, clause in each.details.items() if feature in features]
+    if manifest.brand.tone:
+        clauses.append(f"{' and '.join(manifest.brand.tone)} mood")
+    # Told in every scene, a video model would put the ocean into the bathroom; so exteriors share the messages.
+    messages = manifest.brief.key_messages if photo.room.is_exterior else ()
+    if messages:
+        clauses.append(f"in keeping with: {messages[(place - 1) % len(messages)]}")
+    return _unique(", ".join(clauses))
+
+
+def _score_prompt(each: Scene, manifest: ListingManifest, place: int, of: int) -> str:
+    tone = f", {' and '.join(manifest.brand.tone)}" if manifest.brand.tone else ""
+    part = "Opening of" if place == 1 else "Close of" if place == of else f"Part {place} of {of} of"
+    style = _INSTRUMENTS[manifest.film.music]
+    return f"{part} one continuous score: {style}; {each.score.words}{tone}; instrumental, no vocals"
+
+
+def _camera_words(each: Scene) -> str:
+    camera = each.camera
+    if camera.kind is MoveKind.HOLD:
+        return "almost static, the faintest drift"
+    side = "" if camera.kind not in (MoveKind.TRUCK, MoveKind.SWEEP) else " to the right"
+    if side and camera.travel_x < 0:
+        side = " to the left"
+    return f"slow {camera.kind.value}{side}"
+
+
+def _unique(text: str) -> str:
+    """The comma-separated phrases of a text, each once, in order."""
+    phrases = [" ".join(phrase.split()) for phrase in text.split(",")]
+    return ", ".join(dict.fromkeys(phrase for phrase in phrases if phrase))

@@ -1,0 +1,100 @@
+"""What several tests share: a studio with fake engines at three stages of its work, and one clip made once.
+
+Belongs here: fixtures.
+Does not belong here: fakes and drawn pictures (their own modules), claims.
+
+A studio's first runs take Dagster seconds, so they are done once a session and copied for each test.
+"""
+
+import shutil
+
+import dagster as dg
+import numpy as np
+import pytest
+
+from luxvid_pipeline.domain.film_format import FULL_HD
+from luxvid_pipeline.media.encode import ClipWriter, empty_frame
+from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
+from luxvid_pipeline_tests.studio import Studio, draw_photos
+
+
+@pytest.fixture(scope="session")
+def ready_clip(tmp_path_factory):
+    """Two seconds of grey in the film's own format."""
+    path = tmp_path_factory.mktemp("clip") / "grey.mp4"
+    frame = np.full_like(empty_frame(FULL_HD), 128)
+    with ClipWriter(path, FULL_HD) as writer:
+        for number in range(60):
+            frame[:20] = 40 + 2 * number
+            writer.write(frame)
+    return path
+
+
+@pytest.fixture(scope="session")
+def eight_photos(tmp_path_factory):
+    folder = draw_photos(tmp_path_factory.mktemp("listing") / "villa", 8)
+    (folder / "listing.yaml").write_text("title: Villa Test\nfilm: {clip_seconds: 2}\n")
+    return folder
+
+
+def open_studio(base, ready_clip):
+    """Open a studio whose engines are fakes."""
+    (base / "dagster").mkdir(parents=True, exist_ok=True)
+    overrides = {
+        "photo_tagger": FakeTagger(),
+        "storyboard_writer": FakeWriter(),
+        "pair_selector": FakeSelector(),
+        "clip_generator": FakeCamera(ready_clip),
+        "score_composer": FakeComposer(),
+    }
+    return Studio(
+        home=base / "home", instance=dg.DagsterInstance.local_temp(str(base / "dagster")), overrides=overrides
+    )
+
+
+@pytest.fixture(scope="session")
+def directed_home(tmp_path_factory, eight_photos, ready_clip):
+    base = tmp_path_factory.mktemp("directed")
+    studio = open_studio(base, ready_clip)
+    with studio.instance:
+        studio.add(eight_photos)
+        studio.direct()
+    return base
+
+
+@pytest.fixture(scope="session")
+def shot_home(tmp_path_factory, directed_home, ready_clip):
+    base = tmp_path_factory.mktemp("shot") / "studio"
+    shutil.copytree(directed_home, base)
+    studio = open_studio(base, ready_clip)
+    with studio.instance:
+        studio.shoot()
+        studio.score()
+    return base
+
+
+@pytest.fixture
+def studio(tmp_path, eight_photos, ready_clip):
+    """A studio that has one listing of eight photos and has done nothing yet."""
+    studio = open_studio(tmp_path, ready_clip)
+    with studio.instance:
+        studio.add(eight_photos)
+        yield studio
+
+
+@pytest.fixture
+def directed(tmp_path, directed_home, ready_clip):
+    """A studio whose listing has its pairs."""
+    shutil.copytree(directed_home, tmp_path / "studio")
+    studio = open_studio(tmp_path / "studio", ready_clip)
+    with studio.instance:
+        yield studio
+
+
+@pytest.fixture
+def shot(tmp_path, shot_home, ready_clip):
+    """A studio whose listing has its clips and its score, but no film."""
+    shutil.copytree(shot_home, tmp_path / "studio")
+    studio = open_studio(tmp_path / "studio", ready_clip)
+    with studio.instance:
+        yield studio

@@ -1,0 +1,133 @@
+import os
+import stat
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from luxvid_pipeline.domain.errors import MediaError
+from luxvid_pipeline.domain.film_format import FilmFormat
+from luxvid_pipeline.media import encode
+from luxvid_pipeline.media.encode import ClipWriter, empty_frame, gop_frames, planes
+
+SMALL = FilmFormat(320, 180, Fraction(30))
+
+
+def frames(count, film=SMALL, seed=0):
+    rng = np.random.default_rng(seed)
+    texture = rng.integers(16, 236, (film.height_px, film.width_px + 2 * count), dtype=np.uint8)
+    frame = empty_frame(film)
+    luma, blue, red = planes(frame)
+    blue[:], red[:] = 120, 136
+    for index in range(count):
+        luma[:] = texture[:, 2 * index : 2 * index + film.width_px]
+        yield frame
+
+
+def write(path, count=32, film=SMALL, seed=0):
+    with ClipWriter(path, film) as writer:
+        for frame in frames(count, film, seed):
+            writer.write(frame)
+    return path
+
+
+def test_a_clip_is_what_a_delivery_platform_asks_for(tmp_path):
+    with av.open(write(tmp_path / "clip.mp4", 32)) as clip:
+        stream = clip.streams.video[0]
+        context = stream.codec_context
+        assert (context.width, context.height, stream.average_rate) == (320, 180, 30)
+        assert (stream.codec.name, stream.profile, context.pix_fmt) == ("h264", "High", "yuv420p")
+        assert (context.color_primaries, context.color_trc, context.colorspace, context.color_range) == (1, 1, 1, 1)
+        assert stream.time_base == Fraction(1, 15360)
+        packets = [packet for packet in clip.demux(stream) if packet.size]
+    assert len(packets) == 32
+    assert [index for index, packet in enumerate(packets) if packet.is_keyframe] == [0, 15, 30]
+    assert sorted(packet.pts for packet in packets) == [512 * index for index in range(32)]
+    # Closed groups: no picture after a key frame is shown before it.
+    for index in (15, 30):
+        assert min(packet.pts for packet in packets[index:]) == packets[index].pts
+
+
+def test_the_index_lies_in_front_and_nothing_tells_version_time_or_edits(tmp_path):
+    data = write(tmp_path / "clip.mp4").read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+    assert b"elst" not in data
+    assert b"x264 - core" not in data
+    assert b"Lavf" not in data
+
+
+def test_clips_of_different_pictures_share_their_parameter_sets(tmp_path):
+    extradata = []
+    for seed, count in ((1, 20), (2, 45)):
+        with av.open(write(tmp_path / f"{seed}.mp4", count, seed=seed)) as clip:
+            extradata.append(clip.streams.video[0].codec_context.extradata)
+    assert extradata[0] == extradata[1]
+
+
+def test_the_same_frames_give_the_same_bytes(tmp_path):
+    assert write(tmp_path / "a.mp4").read_bytes() == write(tmp_path / "b.mp4").read_bytes()
+
+
+@pytest.mark.parametrize(("fps", "gop"), [(Fraction(30), 15), (Fraction(25), 12), (Fraction(30000, 1001), 15)])
+def test_a_group_of_pictures_lasts_half_a_second(fps, gop):
+    assert gop_frames(FilmFormat(320, 180, fps)) == gop
+
+
+def test_noise_stays_below_the_ceiling(tmp_path):
+    path = write(tmp_path / "noise.mp4", 120)
+    assert path.stat().st_size * 8 / 4 < 1.25 * 1000 * encode.ceiling_kbps(SMALL)
+
+
+def test_an_exception_ends_ffmpeg_and_leaves_no_file(tmp_path):
+    path = tmp_path / "clip.mp4"
+    writer = ClipWriter(path, SMALL)
+
+    def interrupted():
+        with writer:
+            for frame in frames(20):
+                writer.write(frame)
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        interrupted()
+    assert not path.exists()
+    assert writer._process.poll() is not None
+
+
+def test_ffmpeg_failing_becomes_one_error_that_says_what_was_being_done(tmp_path):
+    with pytest.raises(MediaError, match=r"encoding clip\.mp4: ffmpeg ended with code"):
+        write(tmp_path / "no-such-folder" / "clip.mp4", 8, FilmFormat(1920, 1080))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no device that is always full")  # noqa: PTH110
+def test_a_full_disk_is_called_a_full_disk(tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.symlink_to("/dev/full")
+    with pytest.raises(MediaError, match="the disk is full"):
+        write(path, 60)
+
+
+def test_an_ffmpeg_that_takes_nothing_is_given_up(tmp_path, monkeypatch):
+    sleeper = tmp_path / "ffmpeg"
+    sleeper.write_text("#!/bin/sh\nexec sleep 30\n")
+    sleeper.chmod(sleeper.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setattr(encode, "ffmpeg_path", lambda: str(sleeper))
+    big = FilmFormat(1920, 1080)
+    with (
+        pytest.raises(MediaError, match="took no frame for 0 s"),
+        ClipWriter(tmp_path / "clip.mp4", big, stall_s=0.2) as writer,
+    ):
+        writer.write(empty_frame(big))
+    assert writer._process.poll() is not None
+
+
+def test_a_frame_of_another_size_is_refused(tmp_path):
+    with pytest.raises(MediaError, match="no 320x180 picture"), ClipWriter(tmp_path / "clip.mp4", SMALL) as writer:
+        writer.write(np.zeros((100, 100), np.uint8))
+
+
+def test_no_frame_is_no_clip(tmp_path):
+    with pytest.raises(MediaError), ClipWriter(tmp_path / "clip.mp4", SMALL):
+        pass
+    assert not (tmp_path / "clip.mp4").exists()

@@ -1,0 +1,219 @@
+"""The command line: exit codes, one clear line for every failure, the same instance as the UI."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from luxvid_pipeline.domain.scenes import SCENE_KEYS
+from luxvid_pipeline.media.film import inspect_film
+from luxvid_pipeline_tests.studio import draw_photos
+
+ROOT = Path(__file__).parents[1]
+
+
+def luxvid(*arguments, home, cwd=ROOT, **env):
+    environment = {"PATH": os.environ["PATH"], "LUXVID_HOME": str(home), **env}
+    return subprocess.run(
+        [sys.executable, "-m", "luxvid_pipeline.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=cwd,
+        timeout=240,
+        check=False,
+    )
+
+
+def photo(folder, name="pool.jpg"):
+    draw_photos(folder, 1)
+    (folder / "IMG_0000.jpg").rename(folder / name)
+    return folder
+
+
+def broken_manifest(folder, text):
+    photo(folder)
+    (folder / "listing.yaml").write_text(text)
+    return folder
+
+
+def tiny_picture(folder):
+    draw_photos(folder, 1, size_px=(320, 200))
+    return folder
+
+
+def rubbish(folder):
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"not a picture")
+    return folder
+
+
+def empty(folder):
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        pytest.param(lambda folder: folder, ["villa", "no such"], id="no-folder"),
+        pytest.param(empty, ["villa", "no photos"], id="empty-folder"),
+        pytest.param(rubbish, ["a.jpg"], id="no-usable-photo"),
+        pytest.param(tiny_picture, ["IMG_0000.jpg", "640"], id="only-a-thumbnail"),
+        pytest.param(lambda f: broken_manifest(f, "title: ["), ["listing.yaml", "line 1"], id="not-yaml"),
+        pytest.param(lambda f: broken_manifest(f, "\nfoo: 1"), ["listing.yaml", "line 2", "foo"], id="unknown-field"),
+        pytest.param(
+            lambda f: broken_manifest(f, "photos: [{file: pool.jpg, room: lo}]"), ["line 1", "'lo'"], id="unknown-room"
+        ),
+        pytest.param(
+            lambda f: broken_manifest(f, "photos: [{file: gone.jpg}]"), ["gone.jpg"], id="photo-that-is-not-there"
+        ),
+        pytest.param(lambda f: broken_manifest(f, "listing: a|b"), ["listing", "a-z"], id="forbidden-key"),
+    ],
+)
+def test_unusable_input_is_one_clear_line_and_exit_code_2(tmp_path, make, told):
+    done = luxvid("render", make(tmp_path / "villa"), home=tmp_path / "home")
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if line.startswith("luxvid: ")]
+    assert len(lines) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    for part in told:
+        assert part in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["render"], "FOLDER"),
+        (["render", "x", "--fast"], "--fast"),
+        (["film"], "film"),
+        (["render", "villa", "--listing", "A B"], "'a-b'"),
+        (["status", "nobody"], "nobody"),
+    ],
+    ids=["no-folder", "unknown-option", "unknown-command", "forbidden-key", "unknown-listing"],
+)
+def test_wrong_usage_is_exit_code_2(tmp_path, arguments, told):
+    photo(tmp_path / "villa")
+    done = luxvid(*arguments, home=tmp_path / "home", cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+
+
+def test_an_engine_that_does_not_exist_is_named_with_its_variable(tmp_path):
+    done = luxvid("render", photo(tmp_path / "villa"), home=tmp_path / "home", LUXVID_CLIPS="acme/dream-1")
+    assert done.returncode == 2
+    assert "LUXVID_CLIPS" in done.stderr
+    assert "acme/dream-1" in done.stderr
+
+
+def test_the_schema_is_json(tmp_path):
+    done = luxvid("schema", home=tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["title"] == "listing.yaml"
+
+
+def test_help_is_quick_because_it_does_not_load_dagster():
+    code = "import sys, luxvid_pipeline.cli; sys.exit(any(m.split('.')[0] in ('dagster', 'cv2') for m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
+
+
+def test_the_doctor_finds_a_well_house_well_and_a_wrong_engine_wrong(tmp_path):
+    well = luxvid("doctor", "--json", home=tmp_path)
+    assert well.returncode == 0, well.stdout
+    assert json.loads(well.stdout)["well"] is True
+    ill = luxvid("doctor", "--json", home=tmp_path, LUXVID_SCORE="acme/tune")
+    assert ill.returncode == 1
+    (finding,) = (each for each in json.loads(ill.stdout)["findings"] if not each["well"])
+    assert finding["name"] == "LUXVID_SCORE"
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """A whole film of drawn photos, two seconds a scene, made by the command with the local engines."""
+    base = tmp_path_factory.mktemp("cli")
+    folder = draw_photos(base / "villa", 9, size_px=(1500, 1000))
+    rooms = ["pool", "bedroom", "bathroom", "bathtub_shower", "living", "dining", "aerial", "kitchen", "garden"]
+    entries = "\n".join(f"  - {{file: IMG_{number:04}.jpg, room: {room}}}" for number, room in enumerate(rooms))
+    (folder / "listing.yaml").write_text(f"title: Villa\nfilm: {{clip_seconds: 2}}\nphotos:\n{entries}\n")
+    done = luxvid("render", folder, "--out", base / "out" / "villa.mp4", "--json", home=base / "home")
+    assert done.returncode == 0, done.stderr
+    return base, folder, json.loads(done.stdout), done
+
+
+def test_render_makes_the_film_and_says_where_it_lies_and_what_it_cost(rendered):
+    base, _folder, told, _done = rendered
+    assert told["film"] == str(base / "out" / "villa.mp4")
+    assert told["scenes"] == list(SCENE_KEYS)
+    assert (told["cost_usd"], told["paid_calls"]) == (0.0, 0)
+    facts = inspect_film(Path(told["film"]))
+    assert facts.duration_s == 14.0
+
+
+def test_rendering_again_changes_nothing_and_is_quick(rendered):
+    base, folder, told, _done = rendered
+    before = Path(told["film"]).read_bytes()
+    start = time.monotonic()
+    again = luxvid("render", folder, "--out", base / "out" / "again.mp4", home=base / "home")
+    assert again.returncode == 0, again.stderr
+    assert (base / "out" / "again.mp4").read_bytes() == before
+    assert "$0.00" in again.stdout
+    assert time.monotonic() - start < 60
+
+
+def test_a_film_rendered_in_the_terminal_is_seen_on_the_instance_with_its_lineage(rendered):
+    base, _folder, told, _done = rendered
+    os.environ["DAGSTER_HOME"] = str(base / "home" / "dagster")
+    try:
+        with dg.DagsterInstance.get() as instance:
+            assert instance.get_dynamic_partitions("listings") == ["villa"]
+            assert instance.get_materialized_partitions(dg.AssetKey("scene_clips")) == {
+                f"villa|{scene}" for scene in SCENE_KEYS
+            }
+            assert instance.get_materialized_partitions(dg.AssetKey("property_video")) == {"villa"}
+            assert instance.get_run_by_id(told["runs"][-1]).status is dg.DagsterRunStatus.SUCCESS
+    finally:
+        del os.environ["DAGSTER_HOME"]
+
+
+def test_status_tells_how_far_each_listing_is(rendered):
+    base, _folder, _told, _done = rendered
+    done = luxvid("status", "--json", home=base / "home")
+    (row,) = json.loads(done.stdout)
+    assert (row["listing"], row["kept"], row["planned"], len(row["clips"]), row["score"]) == ("villa", 9, 7, 7, True)
+    words = luxvid("status", "villa", home=base / "home")
+    assert words.returncode == 0
+    assert "7 of 7" in words.stdout
+
+
+def test_killed_in_the_middle_and_started_again_the_film_is_the_same(rendered, tmp_path):
+    _base, folder, told, _done = rendered
+    home = tmp_path / "home"
+    environment = {"PATH": os.environ["PATH"], "LUXVID_HOME": str(home)}
+    command = [sys.executable, "-m", "luxvid_pipeline.cli", "render", str(folder), "--out", str(tmp_path / "film.mp4")]
+    process = subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    clips = home / "media" / "scene_clips" / "villa"
+    while not list(clips.glob("*.mp4.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "film.mp4").exists()
+    done = luxvid("render", folder, "--out", tmp_path / "film.mp4", home=home)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "film.mp4").read_bytes() == Path(told["film"]).read_bytes()
+    os.environ["DAGSTER_HOME"] = str(home / "dagster")
+    try:
+        with dg.DagsterInstance.get() as instance:
+            stuck = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+            assert stuck == []
+    finally:
+        del os.environ["DAGSTER_HOME"]

@@ -1,0 +1,120 @@
+"""The graph as a whole: a rename shows up in review here."""
+
+import dagster as dg
+import pytest
+
+from luxvid_pipeline.definitions import build_defs
+
+SNAPSHOT = {
+    "assets": {
+        "listing_photos": {"group": "ingest", "upstream": [], "io": "table_io", "partitions": "listing"},
+        "photo_catalogue": {
+            "group": "ingest",
+            "upstream": ["listing_photos"],
+            "io": "table_io",
+            "partitions": "listing",
+        },
+        "storyboard": {
+            "group": "direction",
+            "upstream": ["photo_catalogue"],
+            "io": "document_io",
+            "partitions": "listing",
+        },
+        "scene_pairs": {
+            "group": "direction",
+            "upstream": ["listing_photos", "photo_catalogue", "storyboard"],
+            "io": "table_io",
+            "partitions": "listing",
+        },
+        "scene_clips": {
+            "group": "shooting",
+            "upstream": ["listing_photos", "scene_pairs", "storyboard"],
+            "io": "media_io",
+            "partitions": "listing|scene",
+        },
+        "soundtrack": {
+            "group": "score",
+            "upstream": ["scene_pairs", "storyboard"],
+            "io": "media_io",
+            "partitions": "listing",
+        },
+        "property_video": {
+            "group": "film",
+            "upstream": ["scene_clips", "scene_pairs", "soundtrack", "storyboard"],
+            "io": "media_io",
+            "partitions": "listing",
+        },
+    },
+    "jobs": {
+        "direct_listing_job": ["listing_photos", "photo_catalogue", "scene_pairs", "storyboard"],
+        "shoot_scenes_job": ["scene_clips"],
+        "score_listing_job": ["soundtrack"],
+        "assemble_film_job": ["property_video"],
+    },
+    "checks": {"property_video": ["film_is_as_long_as_its_scenes", "film_is_as_loud_as_agreed"]},
+    "sensors": [],
+    "schedules": [],
+}
+
+
+@pytest.fixture(scope="module")
+def defs():
+    return build_defs()
+
+
+def test_the_graph_is_the_one_that_was_agreed(defs):
+    graph = defs.resolve_asset_graph()
+    assets = {
+        key.to_user_string(): {
+            "group": graph.get(key).group_name,
+            "upstream": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
+            "io": graph.get(key).assets_def.get_io_manager_key_for_asset_key(key),
+            "partitions": "|".join(_dimensions(graph.get(key).partitions_def)),
+        }
+        for key in graph.get_all_asset_keys()
+    }
+    jobs = {
+        job.name: sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
+        for job in defs.resolve_all_job_defs()
+        if not job.name.startswith("__")
+    }
+    checks: dict[str, list[str]] = {}
+    for check in sorted(graph.asset_check_keys):
+        checks.setdefault(check.asset_key.to_user_string(), []).append(check.name)
+    assert {
+        "assets": assets,
+        "jobs": jobs,
+        "checks": checks,
+        "sensors": [sensor.name for sensor in defs.sensors or []],
+        "schedules": [schedule.name for schedule in defs.schedules or []],
+    } == SNAPSHOT
+
+
+def test_every_asset_has_what_its_users_look_for(defs):
+    for spec in defs.resolve_all_asset_specs():
+        assert spec.description, spec.key
+        assert len(spec.description.splitlines()) == 1, spec.key
+        assert list(spec.owners) == ["team:film"], spec.key
+        assert spec.kinds, spec.key
+        assert spec.code_version, spec.key
+
+
+def test_every_job_says_what_it_is_for(defs):
+    for job in defs.resolve_all_job_defs():
+        if not job.name.startswith("__"):
+            assert job.description, job.name
+
+
+def test_fresh_definitions_can_be_built_with_other_resources():
+    class Camera:
+        engine = "mine"
+
+    mine = build_defs(overrides={"clip_generator": Camera()})
+    assert isinstance(mine.resources["clip_generator"], Camera)
+
+
+def _dimensions(partitions):
+    if isinstance(partitions, dg.MultiPartitionsDefinition):
+        return [dimension.name for dimension in partitions.partitions_defs]
+    assert isinstance(partitions, dg.DynamicPartitionsDefinition)
+    return ["listing"]
