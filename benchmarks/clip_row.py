@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def _measure(folder: Path, peers_python: str | None) -> list[dict[str, Any]]:
                     writer.write(frames[min(index, 2 * len(frames) - 1 - index)])
 
         camera_s, encoder_s = _taking_turns(
-            lambda: _side_by_side(shoot, at_once), lambda: _side_by_side(encode, at_once)
+            partial(_side_by_side, shoot, at_once), partial(_side_by_side, encode, at_once)
         )
         fps = [at_once * 2 * len(frames) / seconds for seconds in (camera_s, encoder_s)]
         rows.append(
@@ -85,7 +86,7 @@ def _measure(folder: Path, peers_python: str | None) -> list[dict[str, Any]]:
         def peer(command: list[str] = command) -> None:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:
-                raise RuntimeError(f"{name} failed: {done.stderr[-600:]}")
+                raise RuntimeError(f"{command[1]} failed: {done.stderr[-600:]}")
 
         peer_s = _timed(peer)
         detail = f"{SECONDS:g} s of 1080p in {ours_s:.1f} s against {peer_s:.1f} s"
@@ -123,7 +124,9 @@ def _photo_of_24_megapixels(path: Path) -> Path:
         colour = [int(value) for value in rng.integers(20, 236, 3)]
         cv2.fillConvexPoly(
             picture,
-            (np.array([[0, 0], [side, side // 5], [side, side], [0, side * 4 // 5]]) + (x, y)).astype(np.int32),
+            (np.array([[0, 0], [side, side // 5], [side, side], [0, side * 4 // 5]]) + np.array([x, y])).astype(
+                np.int32
+            ),
             colour,
             lineType=cv2.LINE_AA,
         )

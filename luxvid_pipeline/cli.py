@@ -35,7 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_out, _err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+# In a pipe or a log nothing says how wide a line may be; paths are never cut there.
+_PIPE_WIDTH = 240
+_out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout instead of words.")]
 _INTERRUPTED = 130
@@ -44,7 +47,8 @@ _STAGES = {"photos": "Photos", "direction": "Direction", "clips": "Clips", "scor
 
 def main() -> None:
     """Run the command; every expected failure is one line on stderr and an exit code of DESIGN.md."""
-    warnings.filterwarnings("ignore", module="dagster")
+    # Dagster says of each new feature of its own, on import, that it is new; setup.cfg bounds the version instead.
+    warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
     try:
         app()
     except LuxVidError as error:
@@ -119,7 +123,8 @@ def status(
     if not rows:
         _out.print("No listings yet. Make one: luxvid render FOLDER")
         return
-    table = Table("listing", "photos", "scenes", "score", "film", "last run", box=None, pad_edge=False)
+    table = Table("listing", "photos", "scenes", "score", "last run", box=None, pad_edge=False)
+    table.add_column("film", overflow="fold")
     for row in rows:
         photos = f"{row.kept} of {row.photos}" if row.photos else "–"
         scenes = f"{len(row.clips)} of {row.planned}" if row.planned else "–"

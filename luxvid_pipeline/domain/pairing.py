@@ -42,8 +42,6 @@ MOST_UNMEASURED = 0.03
 
 _SURE = 0.35
 _CONFIDENT = 0.7
-_LIKE = 0.8
-_UNLIKE = 0.5
 _PAIRED_AT_MOST = 12
 _MEASURED_GAIN = 0.25
 _LEAST_MOVE = 0.03
@@ -52,6 +50,11 @@ _UNKNOWN_EXTERIOR_FIT = 0.3
 _FILLED = 10_000
 _UNITS = 1_000
 _TIE = 0.05
+
+# On the photos of one real villa the colours of views that overlap are alike to 0.95, of its two kitchens to 0.90, of
+# any two photos to 0.64 (median).
+_LIKE = 0.88
+_UNLIKE = 0.6
 
 # A home has one of each; two bedrooms or two baths that look alike are two rooms until an overlap says otherwise.
 _ONE_OF_A_KIND = frozenset(
@@ -231,7 +234,9 @@ def promising_pairs(
     wishes: list[list[tuple[str, str]]] = []
     for scene in scenes:
         scored = {photo.photo_id: photo_score(scene, photo) for photo in catalogue}
-        ids = sorted((key for key, score in scored.items() if score > 0), key=lambda key: (-scored[key], key))[:_PAIRED_AT_MOST]
+        ids = sorted((key for key, score in scored.items() if score > 0), key=lambda key: (-scored[key], key))[
+            :_PAIRED_AT_MOST
+        ]
         ranked = sorted(
             (-0.5 * (scored[a] + scored[b]) - 0.4 * likeness.get(pair_key(a, b), 0.0), pair_key(a, b))
             for at, a in enumerate(ids)

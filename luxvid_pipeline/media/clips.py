@@ -40,8 +40,8 @@ from luxvid_pipeline.media.encode import ClipWriter, Frame, empty_frame, planes
 _OVERSAMPLING = 3.0
 _CHROMA_OVERSAMPLING = 2.0
 
-_LIFT = 0.05
-"""Sharpening of the enlarged plane that returns what bilinear sampling takes from the finest detail on average."""
+_LIFT = np.array([-0.0125, 1.025, -0.0125], np.float32)
+"""Sharpening, 5 % at the finest detail, that returns what bilinear sampling takes from it on average."""
 
 _MOST_SAMPLES = 48_000_000
 """Most samples of an enlarged luma plane (48 MB); a larger one is enlarged less. No ordinary move comes near."""
@@ -97,9 +97,8 @@ class StillPhoto:
         ycbcr = np.asarray(cv2.transform(pixels, _RGB_TO_YCBCR), np.uint8)
         oversampling = min(_OVERSAMPLING, math.sqrt(_MOST_SAMPLES / float(np.prod(frame_sizes))))
         size = _whole(frame_sizes * oversampling)
-        luma = cv2.resize(cv2.extractChannel(ycbcr, 0), size, interpolation=cv2.INTER_LANCZOS4)
-        kernel = np.array([-_LIFT, 1 + 2 * _LIFT, -_LIFT], np.float32)
-        cv2.sepFilter2D(luma, -1, kernel, kernel, dst=luma)
+        luma = cv2.sepFilter2D(cv2.extractChannel(ycbcr, 0), -1, _LIFT, _LIFT)
+        luma = cv2.resize(luma, size, interpolation=cv2.INTER_LANCZOS4)
         self._luma = _Plane(np.asarray(luma, np.uint8), _to_samples(low, region, reduced, size))
         coarse, fine = _whole(frame_sizes / 2), _whole(frame_sizes / 2 * _CHROMA_OVERSAMPLING)
         self._chroma = tuple(
@@ -143,6 +142,9 @@ def draw_clip(
         writer: An open writer of the same format.
         each_frame: Called with the number of frames done; what it raises ends the work.
     """
+    # Clips run side by side, one a core; OpenCV's own threads would only spin against them (a third of the speed with
+    # two clips on two busy cores). The setting is the process's, and right for whoever reads photos in parallel too.
+    cv2.setNumThreads(1)
     frame, other = empty_frame(film), empty_frame(film)
     showing = np.flatnonzero(plan.mix < 1)
     arriving = np.flatnonzero(plan.mix > 0)

@@ -8,6 +8,7 @@ from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.domain.listing import Transition
 from luxvid_pipeline.domain.timeline import lay_out
+from luxvid_pipeline.media import film as film_module
 from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, decode_audio, to_pcm, to_sound, write_flac
 from luxvid_pipeline.media.film import assemble_film, inspect_film
 from luxvid_pipeline.media.loudness import measure_loudness
@@ -143,6 +144,16 @@ def test_any_score_is_brought_to_the_films_length_and_loudness(clips, tmp_path, 
     assert facts.audio_duration_s == facts.duration_s == 5
     assert facts.integrated_lufs == pytest.approx(-14, abs=1)
     assert facts.true_peak_dbtp <= -1
+
+
+def test_sound_that_the_encoder_makes_peak_too_high_is_encoded_again_softer(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(film_module, "_HEADROOM_DB", -0.9)
+    bursts = tone(200, 5.0)
+    bursts[np.arange(len(bursts)) % SAMPLE_RATE_HZ > 400] *= 0.02
+    write_flac(to_pcm(bursts), tmp_path / "bursts.flac")
+    facts = assemble(clips, tmp_path / "bursts.flac", tmp_path / "film.mp4")
+    assert facts.true_peak_dbtp <= -1
+    assert facts.integrated_lufs == pytest.approx(-14, abs=1)
 
 
 def test_progress_rises_to_one(clips, score, tmp_path):

@@ -129,5 +129,7 @@ def palette(path: Path) -> NDArray[np.float64]:
     if small is None:
         raise MediaError(f"{path.name} cannot be read as a picture; read the listing's photos again")
     lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 1.5), cv2.COLOR_BGR2LAB)
+    # Photos of homes hardly ever leave the middle half of both colour axes, so all bins lie there.
+    lab[..., 1:] = np.clip(lab[..., 1:], 64, 191)
     counts = cv2.calcHist([lab], [0, 1, 2], None, list(_BINS), [0, 256, 64, 192, 64, 192]).ravel().astype(np.float64)
     return counts / max(1.0, counts.sum())

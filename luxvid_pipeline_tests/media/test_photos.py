@@ -1,0 +1,456 @@
+import errno
+import hashlib
+import io
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from luxvid_pipeline.domain.errors import StorageError
+from luxvid_pipeline.domain.photos import PhotoRecord, Verdict
+from luxvid_pipeline.media import photo_decoding, photos
+from luxvid_pipeline.media.listing_folder import read_listing_folder
+from luxvid_pipeline.media.photos import read_photos
+from luxvid_pipeline_tests import photo_files as draw
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "villa"
+    folder.mkdir()
+    return folder
+
+
+def read(home: Path, **settings) -> dict[str, PhotoRecord]:
+    records = read_photos(read_listing_folder(home), home.parent / "media", "villa", **settings)
+    return {record.file: record for record in records}
+
+
+def read_one(home: Path) -> PhotoRecord:
+    (record,) = read(home).values()
+    return record
+
+
+def local(home: Path, key: str | None) -> Path:
+    assert key is not None
+    assert key.startswith("listing_photos/villa/")
+    return home.parent / "media" / key.removeprefix("listing_photos/villa/")
+
+
+def working(home: Path, record: PhotoRecord) -> np.ndarray:
+    with Image.open(local(home, record.working)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+FORMATS = [
+    pytest.param("JPEG", "a.jpg", {}, "JPEG", id="jpeg"),
+    pytest.param("JPEG", "a.png", {}, "JPEG", id="jpeg-named-png"),
+    pytest.param("JPEG", "a.txt", {}, "JPEG", id="jpeg-named-txt"),
+    pytest.param("JPEG", "a.jpg", {"progressive": True}, "JPEG", id="progressive-jpeg"),
+    pytest.param("PNG", "a.jpg", {}, "PNG", id="png-named-jpg"),
+    pytest.param("WEBP", "a.webp", {}, "WEBP", id="webp"),
+    pytest.param("AVIF", "a.avif", {"speed": 9}, "AVIF", id="avif"),
+    pytest.param("TIFF", "a.tif", {}, "TIFF", id="tiff"),
+    pytest.param("TIFF", "a.tif", {"compression": "tiff_lzw"}, "TIFF", id="tiff-lzw"),
+    pytest.param("HEIF", "a.heic", {}, "HEIF", id="heic"),
+    pytest.param("HEIF", "a.JPG", {}, "HEIF", id="heic-named-jpg"),
+    pytest.param("BMP", "a.bmp", {}, "BMP", id="bmp"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "settings", "format"), FORMATS)
+def test_every_format_becomes_a_working_jpeg_whatever_its_name(home, kind, name, settings, format):
+    picture = draw.marked_scene()
+    path = draw.save(home / name, picture, kind, **settings)
+
+    record = read_one(home)
+
+    assert (record.verdict, record.reason, record.format) == (Verdict.KEPT, "", format)
+    assert (record.width_px, record.height_px, record.working_width_px) == (960, 720, 960)
+    assert record.photo_id == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert local(home, record.original).read_bytes() == path.read_bytes()
+    assert Path(record.original).stem == record.photo_id[:16]
+    seen = working(home, record)
+    assert np.abs(seen.astype(int) - picture).mean() < 6
+    assert draw.corner_names(seen) == list(draw.CORNERS)
+
+
+def test_a_multi_picture_file_of_a_phone_gives_its_main_picture(home):
+    main, second = Image.fromarray(draw.marked_scene()), Image.fromarray(draw.scene(9, 320, 240))
+    main.save(home / "IMG_1.jpg", "MPO", save_all=True, append_images=[second], quality=90)
+    record = read_one(home)
+    assert (record.format, record.verdict, record.width_px) == ("MPO", Verdict.KEPT, 960)
+    assert draw.corner_names(working(home, record)) == list(draw.CORNERS)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_an_animation_gives_its_first_frame(home, kind):
+    first, second = Image.fromarray(draw.marked_scene()), Image.fromarray(draw.scene(9))
+    first.save(home / "a.gif", kind, save_all=True, append_images=[second], duration=100)
+    record = read_one(home)
+    assert record.verdict is Verdict.KEPT
+    assert draw.corner_names(working(home, record)) == list(draw.CORNERS)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_every_exif_orientation_is_turned_upright(home, orientation, kind):
+    upright = Image.fromarray(draw.marked_scene())
+    # The stored picture is the one that the orientation turns into the upright one.
+    undo = {
+        2: [Image.Transpose.FLIP_LEFT_RIGHT],
+        3: [Image.Transpose.ROTATE_180],
+        4: [Image.Transpose.FLIP_TOP_BOTTOM],
+        5: [Image.Transpose.TRANSPOSE],
+        6: [Image.Transpose.ROTATE_90],
+        7: [Image.Transpose.TRANSVERSE],
+        8: [Image.Transpose.ROTATE_270],
+    }
+    stored = upright
+    for step in undo.get(orientation, []):
+        stored = stored.transpose(step)
+    draw.save(home / "a.jpg", np.asarray(stored), kind, exif=draw.exif(orientation))
+
+    record = read_one(home)
+
+    assert record.exif_orientation == orientation
+    assert (record.width_px, record.height_px) == (record.working_width_px, record.working_height_px) == (960, 720)
+    assert draw.corner_names(working(home, record)) == list(draw.CORNERS)
+
+
+def test_place_and_name_stay_in_the_original(home):
+    draw.save(home / "a.jpg", draw.scene(), exif=draw.exif(gps=True), comment=b"a secret")
+    record = read_one(home)
+    content = local(home, record.working).read_bytes()
+    with Image.open(io.BytesIO(content)) as picture:
+        assert not picture.getexif()
+        assert set(picture.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    assert b"Jane" not in content
+    assert b"secret" not in content
+    assert b"Jane" in local(home, record.original).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("profile", "name"),
+    [
+        pytest.param(draw.DISPLAY_P3, "Display P3", id="display-p3"),
+        pytest.param(draw.ADOBE_RGB, "Adobe RGB (1998)", id="adobe-rgb"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+def test_embedded_profiles_become_srgb(home, profile, name, kind):
+    """A picture is converted into the profile by lcms, saved so, and has to come back as it was."""
+    truth = Image.fromarray(cv2.GaussianBlur(draw.scene(3), (0, 0), 1.5)).point(lambda level: 60 + level * 0.5)
+    srgb = ImageCms.createProfile("sRGB")
+    wide = ImageCms.profileToProfile(truth, srgb, ImageCms.getOpenProfile(io.BytesIO(profile)))
+    assert wide is not None
+    wide.save(home / "a.jpg", kind, icc_profile=profile, **({"quality": 97} if kind == "JPEG" else {}))
+
+    record = read_one(home)
+
+    assert record.colour_profile == name
+    wrong = np.abs(np.asarray(wide).astype(int) - np.asarray(truth)).mean()
+    right = np.abs(working(home, record).astype(int) - np.asarray(truth)).mean()
+    assert right < 2.0
+    assert right < wrong / 1.5
+
+
+@pytest.mark.parametrize(
+    "mode", ["L", "LA", "RGBA", "P", "CMYK", "1", "I;16", "LAB"], ids=lambda mode: mode.replace(";", "-")
+)
+def test_every_pixel_layout_becomes_eight_bit_rgb(home, mode):
+    picture = Image.fromarray(draw.marked_scene())
+    if mode == "I;16":
+        levels = np.asarray(picture.convert("L")).astype(np.uint16) * 257
+        stored = Image.fromarray(levels)
+    elif mode == "LAB":
+        lab = ImageCms.createProfile("LAB")
+        stored = ImageCms.profileToProfile(picture, ImageCms.createProfile("sRGB"), lab, outputMode="LAB")
+        assert stored is not None
+    else:
+        stored = picture.convert(mode)
+    stored.save(home / "a.tif", "TIFF" if mode in ("CMYK", "LAB") else "PNG")
+    record = read_one(home)
+    assert record.verdict is Verdict.KEPT, record.reason
+    seen = working(home, record)
+    truth = np.asarray(picture.convert("L") if mode in ("L", "LA", "1", "I;16") else picture)
+    grey = seen if truth.ndim == 3 else seen[..., 0]
+    assert np.abs(grey.astype(int) - truth).mean() < (60 if mode == "1" else 14)
+
+
+def test_a_cmyk_jpeg_is_not_shown_inverted(home):
+    Image.fromarray(draw.marked_scene()).convert("CMYK").save(home / "a.jpg", "JPEG", quality=95)
+    record = read_one(home)
+    assert np.abs(working(home, record).astype(int) - draw.marked_scene()).mean() < 10
+
+
+def test_transparency_is_laid_on_white(home):
+    picture = np.dstack([draw.scene(), np.full((720, 960), 255, np.uint8)])
+    picture[:300, :300, 3] = 0
+    Image.fromarray(picture).save(home / "a.png")
+    assert working(home, read_one(home))[20:280, 20:280].min() > 245
+
+
+def test_a_profile_that_does_not_fit_the_pixels_is_ignored(home):
+    Image.fromarray(draw.marked_scene()).convert("L").save(home / "a.png", icc_profile=draw.DISPLAY_P3)
+    draw.save(home / "b.jpg", draw.scene(5), icc_profile=b"not a profile" * 40)
+    assert {record.verdict for record in read(home).values()} == {Verdict.KEPT}
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "long"),
+    [
+        pytest.param(6000, 4000, 3000, id="24-megapixels-at-half"),
+        pytest.param(4032, 3024, 3840, id="12-megapixels-just-shrunk"),
+        pytest.param(1920, 1280, 1920, id="full-hd-as-it-is"),
+        pytest.param(9000, 2000, 6480, id="a-panorama-keeps-its-height"),
+    ],
+)
+def test_working_photos_are_as_large_as_the_film_needs_and_no_larger(home, width, height, long):
+    picture = cv2.resize(draw.scene(8, 960, 640), (width, height), interpolation=cv2.INTER_NEAREST)
+    draw.save(home / "a.jpg", picture, quality=75)
+    record = read_one(home)
+    assert (record.width_px, record.height_px) == (width, height)
+    assert record.working_width_px == long
+    assert working(home, record).shape == (record.working_height_px, record.working_width_px, 3)
+
+
+def _write(name: str, content: bytes):
+    return lambda home: (home / name).write_bytes(content)
+
+
+def _jpeg(picture: np.ndarray, **settings: object) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", **{"quality": 92, **settings})
+    return stream.getvalue()
+
+
+def _thumbnailed() -> bytes:
+    """A JPEG cut off in its picture, whose EXIF holds a whole thumbnail with an end marker."""
+    tags = Image.Exif()
+    tags[0x010E] = _jpeg(draw.scene(1, 64, 48)).decode("latin-1")
+    whole = _jpeg(draw.scene(), exif=b"Exif\0\0" + b"II*\0\x08\0\0\0\0\0\0\0\0\0" + _jpeg(draw.scene(1, 64, 48)))
+    return whole[: len(whole) * 2 // 3]
+
+
+_BLURRED = cv2.GaussianBlur(draw.scene(3, 1920, 1280), (0, 0), 4)
+_NOISE = np.random.default_rng(0).normal(0, 3, _BLURRED.shape)
+
+REFUSED = [
+    pytest.param("a.jpg", b"", "empty", id="empty"),
+    pytest.param("a.jpg", b"this is not a picture" * 50, "cannot be read as a picture", id="text"),
+    pytest.param("a.jpg", bytes(50_000), "only zeros", id="zeros"),
+    pytest.param("a.jpg", b"<!DOCTYPE html><html>Not found</html>", "web page", id="web-page"),
+    pytest.param("a.jpg", _jpeg(draw.scene())[:30_000], "cut off", id="truncated-jpeg"),
+    pytest.param("a.jpg", _thumbnailed(), "cut off", id="truncated-jpeg-with-a-whole-thumbnail"),
+    pytest.param("a.jpg", _jpeg(draw.scene(1, 900, 600)), "too small: 900 × 600", id="too-small"),
+    pytest.param("a.jpg", _jpeg(np.full((720, 960, 3), 6, np.uint8)), "almost black", id="black"),
+    pytest.param("a.jpg", _jpeg((draw.scene() * 0.08).astype(np.uint8)), "almost black", id="under-exposed"),
+    pytest.param("a.jpg", _jpeg(np.full((720, 960, 3), 252, np.uint8)), "almost white", id="white"),
+    pytest.param("a.jpg", _jpeg(_BLURRED), "blurred", id="blurred"),
+    pytest.param(
+        "a.jpg", _jpeg(np.clip(_BLURRED + _NOISE, 0, 255).astype(np.uint8)), "blurred", id="blurred-and-noisy"
+    ),
+    pytest.param("a.jpg", _jpeg(draw.floor_plan()), "floor plan", id="floor-plan"),
+    pytest.param("a.jpg", _jpeg(draw.floor_plan(noise=3)), "floor plan", id="scanned-floor-plan"),
+    pytest.param("a.jpg", _jpeg(draw.graphic()), "graphic", id="logo"),
+    pytest.param("a.jpg", _jpeg(draw.screenshot()), "not a photograph", id="screenshot"),
+    pytest.param("a.jpg", b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG", id="svg-named-jpg"),
+    pytest.param("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG", id="svg"),
+    pytest.param("a.dng", draw.tiff_claiming(900, 900), "camera raw", id="raw"),
+    pytest.param("a.png", draw.png_with_header(30_000, 30_000), "megapixels", id="png-bomb"),
+    pytest.param("a.png", draw.png_with_header(14_000, 14_000), "far too few bytes", id="lying-png"),
+    pytest.param("a.tif", draw.tiff_claiming(40_000, 40_000), "megapixels", id="tiff-bomb"),
+    pytest.param("a.tif", draw.tiff_claiming(13_000, 13_000), "damaged", id="lying-tiff"),
+    pytest.param("a.jpg", draw.jpeg_claiming(65_000, 65_000), "megapixels", id="jpeg-bomb"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "reason"), REFUSED)
+def test_what_cannot_be_used_is_refused_with_its_reason_and_its_original_kept(home, name, content, reason):
+    (home / name).write_bytes(content)
+    record = read_one(home)
+    assert record.verdict is Verdict.REFUSED
+    assert reason in record.reason
+    assert (record.working, record.working_width_px) == (None, 0)
+    assert local(home, record.original).read_bytes() == content
+    assert not list((home.parent / "media" / "working").iterdir())
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        pytest.param(draw.bokeh(), id="one-sharp-thing-before-a-soft-background"),
+        pytest.param(np.clip(draw.scene(2) * 0.3, 0, 255).astype(np.uint8), id="dark-room"),
+        pytest.param(np.where(np.arange(720)[:, None, None] < 240, draw.scene(2), 4).astype(np.uint8), id="silhouette"),
+        pytest.param((draw.scene(2) // 4 + 185).astype(np.uint8), id="bright-white-room"),
+        pytest.param(draw.outdoors(), id="smooth-sky"),
+        pytest.param(draw.indoors(), id="plain-walls"),
+        pytest.param(cv2.GaussianBlur(draw.scene(3, 1920, 1280), (0, 0), 1.5), id="a-little-soft"),
+    ],
+)
+def test_difficult_photographs_stay(home, picture):
+    draw.save(home / "a.jpg", picture)
+    assert read_one(home).reason == ""
+
+
+def test_more_blur_is_less_sharp_at_any_size(home):
+    sharpest = draw.scene(3, 1920, 1280)
+    for blur in (0, 1, 2, 3):
+        draw.save(home / f"{blur}.jpg", cv2.GaussianBlur(sharpest, (0, 0), blur) if blur else sharpest)
+    draw.save(home / "half.jpg", cv2.resize(sharpest, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)[:, ::-1])
+    records = read(home)
+    values = [records[f"{blur}.jpg"].sharpness for blur in (0, 1, 2, 3)]
+    assert values == sorted(values, reverse=True)
+    assert values[0] - values[3] > 0.3
+
+
+def test_equal_files_are_one_photo_under_the_name_the_manifest_uses(home):
+    for name in ("a.jpg", "b/copy.jpg", "c.jpg"):
+        draw.save(home / name, draw.scene())
+    (home / "listing.yaml").write_text("photos: [{file: c.jpg, source_url: 'https://example.com/c'}]")
+    records = read(home)
+    assert list(records) == ["c.jpg"]
+    assert records["c.jpg"].source_url == "https://example.com/c"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda picture: cv2.resize(picture, (1440, 960), interpolation=cv2.INTER_AREA), id="smaller"),
+        pytest.param(lambda picture: np.clip(picture * 1.2, 0, 255).astype(np.uint8), id="brighter"),
+        pytest.param(lambda picture: cv2.resize(picture[12:-12, 18:-18], (1920, 1280)), id="cropped-by-a-hair"),
+    ],
+)
+def test_of_near_duplicates_the_better_one_stays(home, change):
+    picture = draw.scene(3, 1920, 1280)
+    draw.save(home / "good.jpg", picture)
+    draw.save(home / "again.jpg", cv2.GaussianBlur(change(picture), (0, 0), 1.2), quality=70)
+    records = read(home)
+    good, again = records["good.jpg"], records["again.jpg"]
+    assert good.verdict is Verdict.KEPT
+    assert (again.verdict, again.duplicate_of, again.working) == (Verdict.REFUSED, good.photo_id, None)
+    assert "nearly the same picture as good.jpg" in again.reason
+    assert [file.stem for file in (home.parent / "media" / "working").iterdir()] == [good.photo_id[:16]]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(lambda picture: draw.scene(4, 1920, 1280), id="another-room"),
+        pytest.param(lambda picture: picture[:, ::-1], id="mirrored"),
+        pytest.param(lambda picture: picture[:, :, ::-1], id="painted-another-colour"),
+        pytest.param(
+            lambda picture: cv2.resize(picture[200:, 300:], (1920, 1280)), id="a-closer-view-of-the-same-room"
+        ),
+        pytest.param(lambda picture: np.roll(picture, 250, axis=1), id="the-same-room-from-further-right"),
+    ],
+)
+def test_two_views_are_never_near_duplicates(home, other):
+    picture = draw.scene(3, 1920, 1280)
+    draw.save(home / "one.jpg", picture)
+    draw.save(home / "two.jpg", other(picture))
+    assert {record.verdict for record in read(home).values()} == {Verdict.KEPT}
+
+
+def test_reading_again_decodes_nothing_and_changes_nothing(home, monkeypatch):
+    for seed in range(3):
+        draw.save(home / f"{seed}.jpg", draw.scene(seed))
+    draw.save(home / "dup.jpg", draw.scene(2)[:-4], quality=60)
+    (home / "bad.jpg").write_bytes(b"nothing")
+    first = read(home)
+    monkeypatch.setattr(photos, "decode", None)
+    monkeypatch.setattr(photos, "read_header", None)
+    again = read(home, known={record.photo_id: record for record in first.values()})
+    assert again == first
+
+
+def test_a_photo_whose_working_file_is_gone_is_made_again(home):
+    draw.save(home / "a.jpg", draw.scene())
+    first = read_one(home)
+    local(home, first.working).unlink()
+    again = read(home, known={first.photo_id: first})
+    assert again == {"a.jpg": first}
+    assert local(home, first.working).is_file()
+
+
+def test_a_near_duplicate_comes_back_when_the_better_one_is_taken_away(home):
+    picture = draw.scene(3, 1920, 1280)
+    draw.save(home / "good.jpg", picture)
+    draw.save(home / "again.jpg", picture, quality=60)
+    known = {record.photo_id: record for record in read(home).values()}
+    (home / "good.jpg").unlink()
+    assert read(home, known=known)["again.jpg"].verdict is Verdict.KEPT
+
+
+def test_one_worker_and_many_give_the_same_rows_and_bytes(home, tmp_path):
+    for seed in range(4):
+        draw.save(home / f"{seed}.jpg", draw.scene(seed))
+    folder = read_listing_folder(home)
+    results = [read_photos(folder, tmp_path / str(workers), "villa", workers=workers) for workers in (1, 4)]
+    assert results[0] == results[1]
+    for record in results[0]:
+        name = Path(record.working or "").name
+        assert (tmp_path / "1/working" / name).read_bytes() == (tmp_path / "4/working" / name).read_bytes()
+
+
+def test_progress_rises_to_one(home):
+    for seed in range(3):
+        draw.save(home / f"{seed}.jpg", draw.scene(seed))
+    parts: list[float] = []
+    read(home, progress=parts.append)
+    assert parts == [pytest.approx(part / 3) for part in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), SyntaxError("not a PNG"), IndexError(), RuntimeError("codec")])
+def test_whatever_a_decoder_raises_becomes_a_row(home, monkeypatch, error):
+    draw.save(home / "a.jpg", draw.scene())
+    draw.save(home / "b.png", draw.scene(1), "PNG")
+
+    def broken(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(photo_decoding, "_decode_with_pillow", broken)
+    records = read(home)
+    assert records["a.jpg"].verdict is Verdict.KEPT
+    assert records["b.png"].verdict is Verdict.REFUSED
+    assert "cannot be decoded" in records["b.png"].reason
+
+
+def test_a_full_disk_stops_the_reading_with_one_clear_line(home, monkeypatch):
+    draw.save(home / "a.jpg", draw.scene())
+    whole = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if ".reading-" in str(path) and len(content) > 100:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match=r"No space left on device; free some space"):
+        read(home)
+    assert [file for file in (home.parent / "media").rglob("*") if file.is_file()] == []
+
+
+def test_an_interruption_leaves_whole_files_only(home):
+    for seed in range(4):
+        draw.save(home / f"{seed}.jpg", draw.scene(seed))
+
+    def interrupt(_part: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read(home, progress=interrupt, workers=1)
+    left = [file for file in (home.parent / "media").rglob("*") if file.is_file()]
+    assert all(file.parent.name in ("originals", "working") for file in left)
+    for file in (home.parent / "media" / "working").iterdir():
+        assert cv2.imread(str(file)) is not None
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_without_permission_is_a_row(home):
+    draw.save(home / "a.jpg", draw.scene()).chmod(0)
+    assert "cannot be opened" in read_one(home).reason
