@@ -155,7 +155,7 @@ def _describe(store: MediaStore, stored: StoredFile, request: ClipRequest) -> di
         "first_photo": request.first.record.file,
         "last_photo": last.record.file,
         "seed": request.seed,
-        **preview(as_markdown(strip(frames_of(path, 5, width_px=256)), request.shot.scene)),
+        **preview(as_markdown(strip(frames_of(path, 5, width_px=240)), request.shot.scene)),
     }
 
 

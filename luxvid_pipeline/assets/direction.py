@@ -129,8 +129,8 @@ def _pair_sheet(pairs: list[ScenePair], photos: dict[str, WorkingPhoto]) -> str:
     for pair in pairs:
         for position, photo_id in (("first", pair.first_photo), ("last", pair.last_photo)):
             photo = photos.get(photo_id) if photo_id else None
-            text = f"{pair.scene} {position}: {photo.record.file}" if photo else f"{pair.scene} {position}: –"
-            tiles.append(Tile(picture=photo.path if photo else None, text=text))
+            text = photo.record.file if photo else "left out" if pair.left_out else "shot from one photo"
+            tiles.append(Tile(picture=photo.path if photo else None, text=f"{pair.scene} {position}: {text}"))
         runner = photos.get(pair.runner_up_first or "")
         second = f"{runner.record.file}: {pair.runner_up_reason}" if runner else "–"
         lines.append(f"| {scene(pair.scene).title} | {pair.reason} | {pair.confidence:.2f} | {second} |")

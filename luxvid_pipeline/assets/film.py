@@ -81,7 +81,7 @@ def property_video(
 
     path = media_store.open(key)
     facts = inspect_film(path)
-    poster = frames_of(path, 2 * len(shots) + 1, width_px=960)[1]
+    (poster,) = frames_of(path, 1, width_px=960)
     makers = [engine_from_facts(clip.facts) for clip in clips]
     degraded = "; ".join(dict.fromkeys(maker.degraded_reason for maker in makers if maker.degraded_reason))
     engine = Engine(name=" + ".join(dict.fromkeys(maker.name for maker in makers)), degraded_reason=degraded)

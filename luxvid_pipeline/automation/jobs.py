@@ -6,7 +6,6 @@ Does not belong here: when (sensors and schedules), for which listing (partition
 
 import dagster as dg
 
-
 direct_listing_job = dg.define_asset_job(
     "direct_listing_job",
     selection=dg.AssetSelection.assets("listing_photos", "photo_catalogue", "storyboard", "scene_pairs"),

@@ -85,7 +85,8 @@ _TOLD: dict[Room, str] = {
     Room.GARDEN: "garden, yard, lawn, grounds, orchard, garten, jardin, jardim, giardino, rasen, pelouse, patio garden",
     Room.VIEW: "view, views, ocean view, sea view, vista, vistas, panorama, aussicht, ausblick, vue, vue mer, "
     "meerblick, beach, dock, sunset view",
-    Room.TERRACE: "terrace, terrasse, terraza, terrazzo, terrazza, balcony, balkon, balcon, balcone, patio, rooftop, outdoor kitchen, "
+    Room.TERRACE: "terrace, terrasse, terraza, terrazzo, terrazza, balcony, balkon, balcon, balcone, patio, rooftop, "
+    "outdoor kitchen, "
     "outdoor dining, outdoor living, outdoor lounge, outdoor seating, "
     "dachterrasse, loggia, lanai, pergola",
     Room.LIVING: "living, living room, livingroom, lounge, sitting room, family room, great room, greatroom, den, "

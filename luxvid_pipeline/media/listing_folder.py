@@ -96,8 +96,8 @@ def read_listing_folder(folder: Path) -> ListingFolder:
         else:
             others.append(file)
     if not photos:
-        held = f"{len(others)} other files, but no photos" if others else "no photos"
-        raise InputError(f"{folder} holds {held}; put the listing's pictures (JPEG, PNG, HEIC, …) into it")
+        held = f" ({len(others)} other file{'s'[: len(others) - 1]})" if others else ""
+        raise InputError(f"{folder} holds no photos{held}; put the listing's pictures (JPEG, PNG, HEIC, …) into it")
     return ListingFolder(
         folder=root,
         manifest=manifest,

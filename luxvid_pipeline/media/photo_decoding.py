@@ -21,7 +21,18 @@ import cv2
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageCms,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 MOST_PIXELS = 200_000_000
 """A header that claims more is refused before a byte of it is decoded."""
@@ -37,7 +48,7 @@ WORKING_MOST_PIXELS = 16_000_000
 ENOUGH_LONG_SIDE_PX = 2560
 """Four thirds of the film's width: what the camera's moves need. Reduced decoding stops short of going below."""
 
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "HEIF", "GIF", "BMP")
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "HEIF", "GIF", "BMP")
 _SUFFIX = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "AVIF": ".avif", "TIFF": ".tif"}
 _OTHER_SUFFIX = {"HEIF": ".heic", "GIF": ".gif", "BMP": ".bmp", "SVG": ".svg"}
 _RAW_SUFFIXES = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"})
@@ -45,6 +56,17 @@ _BEST_DEFLATE_RATIO = 1032
 _ORIENTATION_TAG = 0x0112
 _UNTAGGED = "sRGB"
 
+# Pillow only knows the formats whose plug-ins are imported; MPO comes out of the JPEG plug-in by itself.
+_PLUGINS = (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 pillow_heif.register_heif_opener(thumbnails=False)
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS  # Pillow warns from here on and refuses at twice as much
 
@@ -327,7 +349,7 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
         EXIF 3.0, tag 0x0112: where row 0 and column 0 of the stored picture belong.
     """
     turned = cv2.transpose(pixels) if orientation >= 5 else pixels
-    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
+    flip = {2: 1, 3: -1, 4: 0, 6: 0, 7: -1, 8: 1}.get(orientation)
     return (turned if flip is None else cv2.flip(turned, flip)).astype(np.uint8, copy=False)
 
 

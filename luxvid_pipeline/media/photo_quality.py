@@ -129,7 +129,7 @@ def _drawn(small: NDArray[np.uint8], grey: NDArray[np.uint8], luma: NDArray[np.f
     colour = float(np.mean(cv2.cvtColor(small, cv2.COLOR_BGR2HSV)[..., 1] > 60))
     if paper > 0.5 and middle < 0.2 and colour < 0.3:
         return "it is a floor plan or a drawing, not a photograph"
-    unclipped = (grey > 2) & (grey < 253)
+    unclipped = (grey > 16) & (grey < 253)  # a silhouette is as black as ink, a blown window as white as paper
     if few_tones >= 0.45 and float(np.mean((spread == 0) & unclipped)) + paper > 0.35:
         return "it is a graphic (a logo, a plan or a screenshot), not a photograph"
     return None

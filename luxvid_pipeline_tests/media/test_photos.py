@@ -143,7 +143,7 @@ def test_place_and_name_stay_in_the_original(home):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
 def test_embedded_profiles_become_srgb(home, profile, name, kind):
     """A picture is converted into the profile by lcms, saved so, and has to come back as it was."""
-    truth = Image.fromarray(cv2.GaussianBlur(draw.scene(3), (0, 0), 1.5)).point(lambda level: 60 + level * 0.5)
+    truth = Image.fromarray(cv2.GaussianBlur(draw.scene(3), (0, 0), 0.6)).point(lambda level: 60 + level * 0.5)
     srgb = ImageCms.createProfile("sRGB")
     wide = ImageCms.profileToProfile(truth, srgb, ImageCms.getOpenProfile(io.BytesIO(profile)))
     assert wide is not None
@@ -177,8 +177,10 @@ def test_every_pixel_layout_becomes_eight_bit_rgb(home, mode):
     assert record.verdict is Verdict.KEPT, record.reason
     seen = working(home, record)
     truth = np.asarray(picture.convert("L") if mode in ("L", "LA", "1", "I;16") else picture)
-    grey = seen if truth.ndim == 3 else seen[..., 0]
-    assert np.abs(grey.astype(int) - truth).mean() < (60 if mode == "1" else 14)
+    # Averaged over a few pixels, which the dots of a bilevel picture need.
+    means = [cv2.blur(each.astype(np.float32), (15, 15)) for each in (seen, truth)]
+    grey = means[0] if truth.ndim == 3 else means[0][..., 0]
+    assert np.abs(grey - means[1]).mean() < 10
 
 
 def test_a_cmyk_jpeg_is_not_shown_inverted(home):
@@ -218,10 +220,6 @@ def test_working_photos_are_as_large_as_the_film_needs_and_no_larger(home, width
     assert working(home, record).shape == (record.working_height_px, record.working_width_px, 3)
 
 
-def _write(name: str, content: bytes):
-    return lambda home: (home / name).write_bytes(content)
-
-
 def _jpeg(picture: np.ndarray, **settings: object) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "JPEG", **{"quality": 92, **settings})
@@ -230,14 +228,13 @@ def _jpeg(picture: np.ndarray, **settings: object) -> bytes:
 
 def _thumbnailed() -> bytes:
     """A JPEG cut off in its picture, whose EXIF holds a whole thumbnail with an end marker."""
-    tags = Image.Exif()
-    tags[0x010E] = _jpeg(draw.scene(1, 64, 48)).decode("latin-1")
-    whole = _jpeg(draw.scene(), exif=b"Exif\0\0" + b"II*\0\x08\0\0\0\0\0\0\0\0\0" + _jpeg(draw.scene(1, 64, 48)))
+    thumbnail = _jpeg(draw.scene(1, 64, 48))
+    whole = _jpeg(draw.scene(), exif=b"Exif\0\0II*\0\x08\0\0\0" + bytes(6) + thumbnail)
     return whole[: len(whole) * 2 // 3]
 
 
 _BLURRED = cv2.GaussianBlur(draw.scene(3, 1920, 1280), (0, 0), 4)
-_NOISE = np.random.default_rng(0).normal(0, 3, _BLURRED.shape)
+_GRAINY = np.clip(_BLURRED + np.random.default_rng(0).normal(0, 3, _BLURRED.shape), 0, 255).astype(np.uint8)
 
 REFUSED = [
     pytest.param("a.jpg", b"", "empty", id="empty"),
@@ -251,9 +248,7 @@ REFUSED = [
     pytest.param("a.jpg", _jpeg((draw.scene() * 0.08).astype(np.uint8)), "almost black", id="under-exposed"),
     pytest.param("a.jpg", _jpeg(np.full((720, 960, 3), 252, np.uint8)), "almost white", id="white"),
     pytest.param("a.jpg", _jpeg(_BLURRED), "blurred", id="blurred"),
-    pytest.param(
-        "a.jpg", _jpeg(np.clip(_BLURRED + _NOISE, 0, 255).astype(np.uint8)), "blurred", id="blurred-and-noisy"
-    ),
+    pytest.param("a.jpg", _jpeg(_GRAINY), "blurred", id="blurred-and-noisy"),
     pytest.param("a.jpg", _jpeg(draw.floor_plan()), "floor plan", id="floor-plan"),
     pytest.param("a.jpg", _jpeg(draw.floor_plan(noise=3)), "floor plan", id="scanned-floor-plan"),
     pytest.param("a.jpg", _jpeg(draw.graphic()), "graphic", id="logo"),
