@@ -70,7 +70,9 @@ def _version(
 
 @app.command()
 def render(
-    folder: Annotated[Path, typer.Argument(help="Folder with the photos, and listing.yaml if there is one.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder with the photos, and listing.yaml if there is one.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Copy the film to this file.")] = None,
     listing: Annotated[str | None, typer.Option(help="Listing key, a-z 0-9 -; default: from the folder.")] = None,
     as_json: JsonOption = False,
@@ -109,7 +111,7 @@ def render(
 
 @app.command()
 def status(
-    listing: Annotated[str | None, typer.Argument(help="Listing key; default: all listings.")] = None,
+    listing: Annotated[str | None, typer.Argument(metavar="KEY", help="Listing key; default: all listings.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say how far each listing is: photos, scenes, score, film."""

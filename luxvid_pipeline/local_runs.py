@@ -165,18 +165,32 @@ def _execute(
     scene_range: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
     tags = {_HOST: socket.gethostname(), _PID: str(os.getpid()), "luxvid/listing": listing, **(scene_range or {})}
-    result = defs.resolve_job_def(job).execute_in_process(
-        instance=instance,
-        partition_key=None if scene_range else listing,
-        tags=tags,
-        run_config=_QUIET,
-        raise_on_error=True,
-    )
+    try:
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            partition_key=None if scene_range else listing,
+            tags=tags,
+            run_config=_QUIET,
+            raise_on_error=True,
+        )
+    except dg.DagsterError as error:
+        # Dagster wraps what a resource or an IO manager raises; who reads the message wants what it was.
+        cause = _cause(error)
+        if cause is None:
+            raise
+        raise cause from error
     failed = [event for event in result.get_asset_check_evaluations() if not event.passed and event.blocking]
     if failed:
         told = ", ".join(f"{event.check_name} {_plain(event.metadata)}" for event in failed)
         raise LuxVidError(f"{listing}: the film must not go out: {told}")
     return result
+
+
+def _cause(error: BaseException) -> LuxVidError | None:
+    inner: BaseException | None = error
+    while inner is not None and not isinstance(inner, LuxVidError):
+        inner = inner.__cause__ or inner.__context__
+    return inner
 
 
 def _metadata_of(result: dg.ExecuteInProcessResult) -> Iterator[dict[str, Any]]:

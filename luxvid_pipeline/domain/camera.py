@@ -266,6 +266,9 @@ def _framed(move: CameraMove, s: Floats, aspect: float) -> Floats:
 def _turned(yaw: Floats, pitch: Floats) -> Floats:
     """Rotations of the camera about its own frame's centre, which stays where it is."""
     views = np.zeros((len(yaw), 3, 3))
+    views[:] = np.eye(3)
+    if not (yaw.any() or pitch.any()):
+        return views
     for index, (about_y, about_x) in enumerate(zip(yaw, pitch, strict=True)):
         right = np.array(
             [[math.cos(about_y), 0, math.sin(about_y)], [0, 1, 0], [-math.sin(about_y), 0, math.cos(about_y)]]

@@ -349,7 +349,7 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
         EXIF 3.0, tag 0x0112: where row 0 and column 0 of the stored picture belong.
     """
     turned = cv2.transpose(pixels) if orientation >= 5 else pixels
-    flip = {2: 1, 3: -1, 4: 0, 6: 0, 7: -1, 8: 1}.get(orientation)
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     return (turned if flip is None else cv2.flip(turned, flip)).astype(np.uint8, copy=False)
 
 
