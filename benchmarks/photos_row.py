@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.photo_decoding import decode_reduced_jpeg
@@ -25,29 +26,33 @@ _WIDTH_PX, _HEIGHT_PX = 6000, 4000
 
 def draw_photos(into: Path, photos: int) -> int:
     """Write ``photos`` JPEGs of 24 megapixels and 6 to 10 MB each, no two alike, and return their size in bytes."""
-    drawn: list[bytes] = []
-    for number in range(min(photos, _DISTINCT)):
-        random = np.random.default_rng(number)
-        large = cv2.resize(random.uniform(30, 225, (8, 12, 3)), (_WIDTH_PX, _HEIGHT_PX), interpolation=cv2.INTER_CUBIC)
-        for cells, strength in ((60, 25), (400, 14), (3000, 3), (6000, 9)):
-            texture = random.normal(0, strength, (cells * 2 // 3, cells)).astype(np.float32)
-            large += cv2.resize(texture, (_WIDTH_PX, _HEIGHT_PX), interpolation=cv2.INTER_CUBIC)[..., None]
-        picture = np.clip(large, 0, 255).astype(np.uint8)
-        for _ in range(60):
-            left, top = (int(random.integers(0, side)) for side in (_WIDTH_PX, _HEIGHT_PX))
-            corner = (left + int(random.integers(100, 1500)), top + int(random.integers(100, 1500)))
-            cv2.rectangle(picture, (left, top), corner, random.integers(0, 255, 3).tolist(), 12)
-        settings = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x221111]
-        drawn.append(cv2.imencode(".jpg", picture, settings)[1].tobytes())
+    into.mkdir(parents=True, exist_ok=True)
+    settings = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x221111]
     total = 0
-    for number in range(photos):
-        # A comment segment makes each file's bytes its own; the near-duplicates among them are part of the work.
-        content = drawn[number % len(drawn)]
-        comment = f"photo {number}".encode()
-        content = content[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + content[2:]
-        (into / f"photo-{number:03d}.jpg").write_bytes(content)
-        total += len(content)
+    for base in range(min(photos, _DISTINCT)):
+        picture = _draw(base)
+        for number in range(base, photos, _DISTINCT):
+            # Shifted by a good part of itself, a picture is another one to eye and hash.
+            turn = number // _DISTINCT
+            shifted = np.roll(picture, (turn * 397, turn * 593), axis=(0, 1))
+            content = cv2.imencode(".jpg", shifted, settings)[1].tobytes()
+            (into / f"photo-{number:03d}.jpg").write_bytes(content)
+            total += len(content)
     return total
+
+
+def _draw(number: int) -> NDArray[np.uint8]:
+    random = np.random.default_rng(number)
+    large = cv2.resize(random.uniform(30, 225, (8, 12, 3)), (_WIDTH_PX, _HEIGHT_PX), interpolation=cv2.INTER_CUBIC)
+    for cells, strength in ((60, 25), (400, 14), (3000, 3), (6000, 9)):
+        texture = random.normal(0, strength, (cells * 2 // 3, cells)).astype(np.float32)
+        large += cv2.resize(texture, (_WIDTH_PX, _HEIGHT_PX), interpolation=cv2.INTER_CUBIC)[..., None]
+    picture = np.clip(large, 0, 255).astype(np.uint8)
+    for _ in range(60):
+        left, top = (int(random.integers(0, side)) for side in (_WIDTH_PX, _HEIGHT_PX))
+        corner = (left + int(random.integers(100, 1500)), top + int(random.integers(100, 1500)))
+        cv2.rectangle(picture, (left, top), corner, random.integers(0, 255, 3).tolist(), 12)
+    return picture
 
 
 def measure(photos: int = 80) -> dict[str, object]:
@@ -56,7 +61,6 @@ def measure(photos: int = 80) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="luxvid-bench-") as directory:
         home = Path(directory)
         folder = home / "photos"
-        folder.mkdir()
         size = draw_photos(folder, photos)
         listing = read_listing_folder(folder)
         files = [folder / file for file in listing.photo_files]

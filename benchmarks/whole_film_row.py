@@ -18,7 +18,7 @@ from typing import Any
 import av
 import numpy as np
 
-from benchmarks.photos_row import draw_big_photos
+from benchmarks.photos_row import draw_photos
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.media.encode import ClipWriter
 
@@ -35,7 +35,7 @@ def measure(listing: Path | None = None, photos: int = 80) -> list[dict[str, Any
         rendered_s, _ = _render(listing or EXAMPLE, film, work / "home")
         frames, encoded_s = _encode_alone(film, work)
         many = work / "many"
-        draw_big_photos(many, photos)
+        draw_photos(many, photos)
         rooms = [f"  - {{file: {file.name}, room: {_ROOMS[n % len(_ROOMS)]}}}" for n, file in enumerate(_jpegs(many))]
         (many / "listing.yaml").write_text("photos:\n" + "\n".join(rooms) + "\n")
         many_s, peak_mb = _render(many, work / "many.mp4", work / "home-many")

@@ -8,9 +8,13 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
 from pathlib import Path
 
+import boto3
+import fsspec
 import pytest
+from moto.server import ThreadedMotoServer
 
 from luxvid_pipeline.domain.errors import DamagedMediaError, StorageError
 from luxvid_pipeline.io_managers import store as store_module
@@ -19,8 +23,27 @@ from luxvid_pipeline.io_managers.store import MediaStore, sha256_of
 KEY = "scene_clips/villa/1-arrival.mp4"
 
 
-@pytest.fixture(params=["disk", "memory"])
-def store(request, tmp_path):
+@pytest.fixture(scope="module")
+def s3_server():
+    """A real S3 server process's stand-in on loopback, spoken to over HTTP."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["disk", "memory", "s3"])
+def store(request, tmp_path, monkeypatch):
+    if request.param == "s3":
+        address = request.getfixturevalue("s3_server")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        boto3.client("s3").create_bucket(Bucket="luxvid")
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        return MediaStore(f"s3://luxvid/{uuid.uuid4().hex}", tmp_path / "cache")
     base = str(tmp_path / "media") if request.param == "disk" else f"memory://{tmp_path.name}/media"
     return MediaStore(base, tmp_path / "cache")
 
@@ -63,6 +86,16 @@ def test_only_work_from_the_same_input_is_reused(store, tmp_path):
     store.put(made(tmp_path), KEY, made_from="same")
     assert store.kept(KEY, "other") is None
     assert store.kept(KEY, "") is None
+
+
+def test_files_made_in_a_workshop_become_part_of_the_store(store):
+    within, key = "listing_photos/villa", "listing_photos/villa/working/a.jpg"
+    file = store.workshop(within) / "working" / "a.jpg"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"photo")
+    stored = store.adopt(key, within=within)
+    assert store.adopt(key, within=within) == stored
+    assert store.read_bytes(key) == b"photo"
 
 
 def test_a_missing_file_says_which_asset_makes_it(store):
