@@ -54,9 +54,6 @@ def main() -> None:
     except LuxVidError as error:
         _err.print(f"luxvid: {escape(str(error))}")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _err.print("luxvid: interrupted; what is finished is kept, the same command goes on from there")
-        sys.exit(_INTERRUPTED)
 
 
 @app.callback(invoke_without_command=True)
@@ -88,7 +85,7 @@ def render(
     settings = Settings.from_environment()
     if out is not None and out.is_dir():
         raise typer.BadParameter(f"{out} is a directory; name the film's file, for example {out / 'film.mp4'}")
-    with _progress(show=not as_json) as board:
+    with _interruptible(), _progress(show=not as_json) as board:
         film = render_film(folder, settings, listing=listing, board=board)
     delivered = _copy(film.film, out) if out is not None else film.film
     seconds = time.monotonic() - start
@@ -207,6 +204,16 @@ class _Lines:
                 return
             self._told.add((stage, part))
         _err.print(f"{_STAGES[stage]}: {part} done")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Tell an interruption in one line; typer by itself ends without a word."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _err.print("luxvid: interrupted; what is finished is kept, the same command goes on from there")
+        raise typer.Exit(_INTERRUPTED) from None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.instance import InstanceRef
 from filelock import FileLock, Timeout
 
@@ -173,6 +174,8 @@ def _execute(
             run_config=_QUIET,
             raise_on_error=True,
         )
+    except DagsterExecutionInterruptedError as error:
+        raise KeyboardInterrupt from error
     except dg.DagsterError as error:
         # Dagster wraps what a resource or an IO manager raises; who reads the message wants what it was.
         cause = _cause(error)

@@ -32,6 +32,27 @@ def luxvid(*arguments, home, cwd=ROOT, **env):
     )
 
 
+def start_render(folder, home, out):
+    command = [sys.executable, "-m", "luxvid_pipeline.cli", "render", str(folder), "--out", str(out)]
+    environment = {"PATH": os.environ["PATH"], "LUXVID_HOME": str(home)}
+    return subprocess.Popen(
+        command,
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(found, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        time.sleep(0.02)
+
+
 def photo(folder, name="pool.jpg"):
     draw_photos(folder, 1)
     (folder / "IMG_0000.jpg").rename(folder / name)
@@ -197,20 +218,27 @@ def test_status_tells_how_far_each_listing_is(rendered):
     assert "4 of 4" in words.stdout
 
 
+def test_interrupted_it_ends_at_once_cleans_up_and_says_how_to_go_on(rendered, tmp_path):
+    _base, folder, _told, _done = rendered
+    home = tmp_path / "home"
+    process = start_render(folder, home, tmp_path / "film.mp4")
+    wait_for(lambda: list((home / "media" / ".scratch").glob("*/*.mp4")))
+    os.kill(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    (line,) = (line for line in said.splitlines() if line.startswith("luxvid: "))
+    assert "interrupted" in line
+    assert "Traceback" not in said
+    assert list((home / "media" / ".scratch").iterdir()) == []
+
+
 def test_killed_in_the_middle_and_started_again_the_film_is_the_same(rendered, tmp_path):
     _base, folder, told, _done = rendered
     home = tmp_path / "home"
-    environment = {"PATH": os.environ["PATH"], "LUXVID_HOME": str(home)}
-    command = [sys.executable, "-m", "luxvid_pipeline.cli", "render", str(folder), "--out", str(tmp_path / "film.mp4")]
-    process = subprocess.Popen(
-        command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    deadline = time.monotonic() + 120
-    clips = home / "media" / "scene_clips" / "villa"
-    while not list(clips.glob("*.mp4.json")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    process = start_render(folder, home, tmp_path / "film.mp4")
+    wait_for(lambda: list((home / "media" / "scene_clips" / "villa").glob("*.mp4.json")))
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert not (tmp_path / "film.mp4").exists()
     done = luxvid("render", folder, "--out", tmp_path / "film.mp4", home=home)
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,7 @@ Does not belong here: moving the camera (``providers/``), encoding (``media/enco
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ class _Stage:
     output_required=False,
     backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=7),
 )
-async def scene_clips(
+def scene_clips(
     context: dg.AssetExecutionContext,
     listing_photos: Any,
     storyboard: Any,
@@ -74,7 +74,7 @@ async def scene_clips(
     clip_generator: dg.ResourceParam[ClipGenerator],
     media_store: dg.ResourceParam[MediaStore],
     progress: dg.ResourceParam[ProgressBoard],
-) -> Any:  # Dagster reads no type from an asynchronous generator
+) -> Iterator[dg.Output[StoredFile]]:
     """One silent clip a scene in the film's own format; all scenes of a listing are shot at the same time."""
     if not context.partition_keys:
         raise InputError(
@@ -95,12 +95,17 @@ async def scene_clips(
         if request is None:
             context.log.info(f"{key}: the film does without this scene: {inputs.pair(key).reason}")
     planned = {key: request for key, request in requests.items() if request is not None}
-    outcomes = await asyncio.gather(
-        *(_shoot(stage, key, request) for key, request in planned.items()), return_exceptions=True
-    )
-    _raise_failures(dict(zip(planned, outcomes, strict=True)))
-    for never in ():  # An asset without an output is a generator that yields nothing.
-        yield never
+    # A loop of its own: when the run is ended, it cancels the scenes in flight and waits until they have cleaned up;
+    # Dagster's loop for asynchronous assets leaves them behind.
+    _raise_failures(asyncio.run(_shoot_all(stage, planned)))
+    yield from ()  # An asset without an output is a generator that yields nothing.
+
+
+async def _shoot_all(stage: _Stage, planned: Mapping[str, ClipRequest]) -> dict[str, BaseException | None]:
+    """Shoot scenes at the same time; returns what went wrong with each, or None."""
+    scenes = (_shoot(stage, key, request) for key, request in planned.items())
+    outcomes = await asyncio.gather(*scenes, return_exceptions=True)
+    return dict(zip(planned, outcomes, strict=True))
 
 
 async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> None:
