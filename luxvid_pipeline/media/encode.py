@@ -26,8 +26,12 @@ from luxvid_pipeline.media.ffmpeg import ffmpeg_failure, ffmpeg_path
 PRESET = "veryfast"
 CRF = 21
 """Measured on three photos under zoom and truck at 1080p, one thread, against the lossless frames: ``veryfast`` at 21
-reaches VMAF 97.9 to 99.7 for 38 ms of processor a frame; ``fast`` gains at most 1.7 for 2.3 times the time,
-``superfast`` falls to 94.9 on foliage."""
+reaches VMAF 97.9 to 99.7 for 38 ms of processor a frame; ``fast`` (at 18 and 20) gains at most 0.8 for 2 to 2.3 times
+the time, ``superfast`` falls to 94.9 on foliage."""
+
+ENCODER_THREADS = 2
+"""Part of what decides the bytes, so a constant and not the machine's number of cores. Measured on 2 cores: one clip
+alone is made in 2.7 s instead of 3.5 s with one thread; two at a time take the same (4.7 s against 4.5 s)."""
 
 _CEILING_BITS_PER_PIXEL = 0.257
 """Ceiling of the bit rate: 16 Mbit/s at 1080p30, twice what YouTube advises for an upload, so that foliage in motion
@@ -48,7 +52,7 @@ def gop_frames(film: FilmFormat = FULL_HD) -> int:
     return max(1, round(film.fps / 2))
 
 
-def x264_options(film: FilmFormat = FULL_HD, *, threads: int = 1) -> dict[str, str | int]:
+def x264_options(film: FilmFormat = FULL_HD, *, threads: int = ENCODER_THREADS) -> dict[str, str | int]:
     """Return ffmpeg's output options for the film's picture, whoever encodes it.
 
     Every encode with them has the same SPS and PPS, so that clips join by stream copy, and the same input gives the
@@ -128,7 +132,13 @@ class ClipWriter:
     """
 
     def __init__(
-        self, into: Path, film: FilmFormat = FULL_HD, *, doing: str = "", threads: int = 1, stall_s: float = 60.0
+        self,
+        into: Path,
+        film: FilmFormat = FULL_HD,
+        *,
+        doing: str = "",
+        threads: int = ENCODER_THREADS,
+        stall_s: float = 60.0,
     ) -> None:
         """Prepare to write ``into``.
 
