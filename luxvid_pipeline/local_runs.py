@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from luxvid_pipeline.domain.errors import InputError, LuxVidError, StorageError
 from luxvid_pipeline.domain.keys import check_listing_key, listing_key_from_name
 from luxvid_pipeline.media.listing_folder import read_listing_folder
+from luxvid_pipeline.media.memory import keep_memory_low, return_free_memory
 from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.progress import ProgressBoard
@@ -112,6 +113,7 @@ def render(folder: Path, settings: Settings, *, listing: str | None = None, boar
     """
     from luxvid_pipeline.definitions import build_defs  # noqa: PLC0415 - definitions sit above: they are assembled per run
 
+    keep_memory_low()
     key = listing_key_of(folder, listing)
     with _only_one(settings, key):
         ListingSources(settings).register(key, folder)
@@ -182,6 +184,7 @@ def _execute(
         if cause is None:
             raise
         raise cause from error
+    return_free_memory()
     failed = [event for event in result.get_asset_check_evaluations() if not event.passed and event.blocking]
     if failed:
         told = ", ".join(f"{event.check_name} {_plain(event.metadata)}" for event in failed)
