@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 export LUXVID_HOME ?= $(CURDIR)/.luxvid
 export DAGSTER_HOME ?= $(LUXVID_HOME)/dagster
+# Checks never touch the instance that films are made on.
+NO_HOME = env -u LUXVID_HOME -u DAGSTER_HOME
 DEMO_LISTING = examples/listings/villa-aurora
 
 .PHONY: help demo test dev lint format bench setup clean
@@ -17,7 +19,7 @@ demo: setup ## Render the example listing and say how to look at it
 	@echo "       make dev opens Dagster's UI on this very run"
 
 test: setup ## Run the tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(NO_HOME) $(BIN)/pytest -n 2 --dist loadfile
 
 dev: setup ## Dagster's UI and daemon on the same instance
 	@$(BIN)/luxvid doctor >/dev/null || $(BIN)/luxvid doctor
@@ -28,7 +30,7 @@ lint: setup ## Style, types, layers, definitions
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/dagster definitions validate
+	$(NO_HOME) $(BIN)/dagster definitions validate
 
 format: setup ## Put the style right
 	$(BIN)/ruff check --fix .
