@@ -29,9 +29,9 @@ CRF = 21
 reaches VMAF 97.9 to 99.7 for 38 ms of processor a frame; ``fast`` (at 18 and 20) gains at most 0.8 for 2 to 2.3 times
 the time, ``superfast`` falls to 94.9 on foliage."""
 
-ENCODER_THREADS = 2
-"""Part of what decides the bytes, so a constant and not the machine's number of cores. Measured on 2 cores: one clip
-alone is made in 2.7 s instead of 3.5 s with one thread; two at a time take the same (4.7 s against 4.5 s)."""
+ENCODER_THREADS = 1
+"""Part of what decides the bytes. With two, the same frames gave different bytes under load: the ceiling's rate control
+looks at frames in flight. One clip alone takes 3.5 s instead of 2.7 s; two at a time take the same (4.5 and 4.7 s)."""
 
 _CEILING_BITS_PER_PIXEL = 0.257
 """Ceiling of the bit rate: 16 Mbit/s at 1080p30, twice what YouTube advises for an upload, so that foliage in motion
