@@ -16,6 +16,7 @@ Exit code: 0 when the clips beat the dissolve on the mean, 1 when they do not, 2
 """
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -85,11 +86,9 @@ def align(image, truth):
                 best = found.astype(np.float32)
     candidates = [np.eye(3, dtype=np.float32), best]
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-5)
-    try:
+    with contextlib.suppress(cv2.error):  # where ECC does not converge, the feature homography stands
         refined = cv2.findTransformECC(grey(truth), grey(image), best.copy(), cv2.MOTION_HOMOGRAPHY, stop, None, 5)[1]
         candidates.append(refined)
-    except cv2.error:
-        pass  # ECC did not converge: the feature homography stands
     return max(candidates, key=lambda one: aligned_ssim(image, truth, one))
 
 
