@@ -20,9 +20,15 @@ Does not belong here: vendor exceptions (they stop at ``providers/``), ffmpeg's 
     ├── MediaError                  1   ffmpeg or a decoder gave up on a file
     │   └── DamagedMediaError       1   a stored file is not the one that was recorded
     ├── StorageError                1   a file could not be kept (disk full, no permission)
+    ├── LedgerError                 1   the ledger cannot be read or written, or a step was taken out of turn
     └── ProviderError               1   whoever works behind a port failed
-        ├── RetryableProviderError  1   the same request may succeed later
+        ├── RetryableProviderError  1   the same request may succeed later (after its retries: unavailable)
         └── PermanentProviderError  1   the same request will fail again
+            ├── ContentRefusedError 1   the vendor refuses to make this (safety, rights)
+            ├── InvalidRequestError 1   the vendor says the input is wrong, or its schema has changed
+            ├── NoCreditError       1   the account has no money or reached its limit
+            ├── BadKeyError         1   the key is missing, wrong or not allowed to do this
+            └── UnknownPaymentError 1   it may have been paid for already; a person decides (luxvid ledger)
 
 A message says what was wrong, with which file or listing, and what to do about it.
 """
@@ -92,6 +98,10 @@ class StorageError(LuxVidError):
     """A file could not be kept: disk full, no permission, storage unreachable."""
 
 
+class LedgerError(LuxVidError):
+    """The ledger cannot be read or written, or a step was taken by somebody who does not hold the claim."""
+
+
 class ProviderError(LuxVidError):
     """Whoever works behind a port failed."""
 
@@ -102,3 +112,23 @@ class RetryableProviderError(ProviderError):
 
 class PermanentProviderError(ProviderError):
     """The same request will fail again."""
+
+
+class ContentRefusedError(PermanentProviderError):
+    """The vendor refuses to make this; a reworded prompt, another photo or another engine may work."""
+
+
+class InvalidRequestError(PermanentProviderError):
+    """The vendor says the input is wrong, or its live schema is no longer what the adapter expects."""
+
+
+class NoCreditError(PermanentProviderError):
+    """The vendor's account has no money left or reached its spending limit."""
+
+
+class BadKeyError(PermanentProviderError):
+    """The vendor's key is missing, wrong or not allowed to do this."""
+
+
+class UnknownPaymentError(PermanentProviderError):
+    """It may have been paid for already and nobody can tell; a person decides with ``luxvid ledger``."""

@@ -1,0 +1,239 @@
+"""Paid requests: what is asked of a vendor for money, and the rules by which it is never paid for twice.
+
+Belongs here: the value that identifies a paid request, its states, and the ports of the ledger, the shelf of paid
+results and the rate limits.
+Does not belong here: prices (``pricing.py``), the database (``ledger/``), any vendor's wire format (``providers/``).
+
+A paid request lives in these states, each written down before the step it announces::
+
+    planned ─► reserved ─► submitting ─► submitted ─► finished ─► delivered
+                  │             │            │            │
+                  └─────────────┴────────────┴────────────┴─► failed (with a reason)
+                                └─► unknown (sent, but nobody knows whether it was heard)
+
+``reserved`` holds the estimate's upper end against every budget. ``submitting`` is written before the request leaves,
+``submitted`` as soon as the vendor's id is known. Only a row that never got as far as ``submitting`` may be sent
+without asking the vendor first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from luxvid_pipeline.domain.keys import digest
+
+ZERO_USD = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a request will cost, in US dollars; ``low`` equals ``high`` where the price is certain."""
+
+    low_usd: Decimal
+    high_usd: Decimal
+
+    def __add__(self, other: "Estimate") -> "Estimate":
+        """Return the estimate of both together."""
+        return Estimate(low_usd=self.low_usd + other.low_usd, high_usd=self.high_usd + other.high_usd)
+
+
+FREE = Estimate(low_usd=ZERO_USD, high_usd=ZERO_USD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Whom a request is charged to.
+
+    Attributes:
+        listing: Listing key; its budget is ``generation.budget_usd``.
+        client: The manifest's ``client``; empty if it names none.
+        stage: ``tagger``, ``writer``, ``selector``, ``clips``, ``score`` or ``images``.
+        scene: Scene key, or the score's stage; empty for a whole listing.
+        run_id: The Dagster run that asked; empty outside one.
+        budget_usd: What the listing may cost in all; None for no limit of its own.
+    """
+
+    listing: str
+    client: str = ""
+    stage: str = ""
+    scene: str = ""
+    run_id: str = ""
+    budget_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidRequest:
+    """One request that costs money.
+
+    Attributes:
+        vendor: ``replicate``, ``xai`` or ``openai``.
+        model: The vendor's name of it, ``google/veo-3.1-fast``.
+        version: The version asked for; empty where the vendor does not let one choose.
+        input: Everything that decides the result, canonical: JSON values, each file as ``sha256:<hex>``.
+        account: Who pays. Not part of the identity: what one listing paid for serves another.
+        estimate: What it may cost.
+    """
+
+    vendor: str
+    model: str
+    version: str = ""
+    input: Mapping[str, Any]
+    account: Account
+    estimate: Estimate
+
+    @property
+    def key(self) -> str:
+        """Digest of vendor, model, version and input: equal keys are the same request."""
+        return digest({"vendor": self.vendor, "model": self.model, "version": self.version, "input": dict(self.input)})
+
+
+class PaymentState(StrEnum):
+    """How far a paid request is; see the module's picture."""
+
+    PLANNED = "planned"
+    RESERVED = "reserved"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    FINISHED = "finished"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """One row of the ledger, as it stands.
+
+    Attributes:
+        key: The request's digest.
+        state: How far it is.
+        ours: Whether this process may take the next step; otherwise another live process is on it.
+        vendor: As in the request.
+        model: As in the request.
+        version: As in the request.
+        input: As in the request.
+        account: Who pays.
+        attempt: 1 for the first time it was sent, rising each time it is sent again after a failure.
+        reserved_usd: Held against the budgets until the cost is known.
+        cost_usd: What it cost; None until known.
+        prediction_id: The vendor's id; empty before ``submitted``.
+        sending_since: When ``submitting`` was written (UTC).
+        result: Name of the result on the shelf; empty before ``delivered``.
+        sha256: Hash of the result.
+        metrics: What the vendor reported (seconds, tokens).
+        reason: Why it failed or is unknown.
+    """
+
+    key: str
+    state: PaymentState
+    ours: bool
+    vendor: str
+    model: str
+    version: str
+    input: Mapping[str, Any]
+    account: Account
+    attempt: int
+    reserved_usd: Decimal
+    cost_usd: Decimal | None = None
+    prediction_id: str = ""
+    sending_since: datetime | None = None
+    result: str = ""
+    sha256: str = ""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+class Ledger(Protocol):
+    """Every paid request and what came of it. Each call is one short transaction, safe across processes.
+
+    Steps are only taken by the process that holds the claim; a step on somebody else's claim raises ``LedgerError``.
+    """
+
+    def claim(self, request: PaidRequest) -> Payment:
+        """Ask to make a request; returns its row, and whether this process may go on with it.
+
+        - New, or failed for a reason that allows another try: ``reserved``, ours, the estimate held against the
+          budgets of listing, client and day.
+        - ``reserved`` … ``finished`` and its process is gone: the same state, now ours. The caller goes on from
+          there: ``submitting`` has to be settled with the vendor first.
+        - In another live process's hands: its state, not ours; look again later with ``payment``.
+        - ``delivered``: the row, nothing reserved, nothing to pay.
+        - ``failed`` for good (refused content, invalid input): the row, not ours; it would fail again.
+        - ``unknown``: the row, not ours; a person decides.
+
+        Raises:
+            BudgetExceededError: The estimate's upper end does not fit; the message has the numbers. Nothing is kept.
+        """
+        ...
+
+    def payment(self, key: str) -> Payment | None:
+        """Return the row as it stands, or None."""
+        ...
+
+    def submitting(self, key: str) -> Payment:
+        """Write down that the request is about to leave."""
+        ...
+
+    def not_sent(self, key: str, reason: str) -> Payment:
+        """Write down that it certainly never reached the vendor: back to ``reserved``, still ours."""
+        ...
+
+    def submitted(self, key: str, prediction_id: str) -> Payment:
+        """Write down the vendor's id."""
+        ...
+
+    def finished(self, key: str, cost_usd: Decimal, metrics: Mapping[str, Any]) -> Payment:
+        """Write down that the vendor made it, and what it cost; the reservation becomes the cost."""
+        ...
+
+    def delivered(self, key: str, result: str, sha256: str) -> Payment:
+        """Write down that the result is on the shelf; the claim ends."""
+        ...
+
+    def failed(self, key: str, reason: str, *, cost_usd: Decimal = ZERO_USD, may_retry: bool = False) -> Payment:
+        """Write down that nothing will come of it, what it cost all the same, and whether it may be sent again."""
+        ...
+
+    def unknown(self, key: str, reason: str) -> Payment:
+        """Write down that nobody knows whether the vendor heard it; the reservation stays until a person decides."""
+        ...
+
+    def release(self, key: str) -> None:
+        """Give up a claim that never left (``reserved``): reservation and row go."""
+        ...
+
+    def keep_alive(self, keys: Sequence[str]) -> None:
+        """Say that this process still works on these rows."""
+        ...
+
+
+class Shelf(Protocol):
+    """Where paid results are kept for good, by name, with their hash; shared by all listings."""
+
+    def keep(self, name: str, file: Path) -> str:
+        """Take a copy of ``file`` under ``name`` (``<key>.mp4``) and return its SHA-256."""
+        ...
+
+    def fetch(self, name: str, sha256: str) -> Path | None:
+        """Return a local path of the result, checked against its hash, or None if it is gone or damaged."""
+        ...
+
+
+class RateLimits(Protocol):
+    """Token buckets shared by all processes of this machine."""
+
+    async def wait(self, bucket: str, *, deadline_s: float) -> None:
+        """Wait for a token of ``bucket`` (``replicate:create``).
+
+        Raises:
+            RetryableProviderError: None became free within the deadline.
+        """
+        ...
+
+    def throttled(self, bucket: str, retry_after_s: float, *, low_credit: bool = False) -> None:
+        """Hear that the vendor said 429: nobody takes a token before then; ``low_credit`` drops to 6 a minute."""
+        ...
