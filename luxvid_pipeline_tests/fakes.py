@@ -14,7 +14,7 @@ import soundfile
 
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.photos import CataloguedPhoto
-from luxvid_pipeline.domain.ports import Engine, PairChoice, ignore_progress
+from luxvid_pipeline.domain.ports import Draft, Engine, PairChoice, Tagging, ignore_progress
 from luxvid_pipeline.domain.rooms import Room
 from luxvid_pipeline.domain.scenes import SCENES
 from luxvid_pipeline.domain.storyboard import Shot, Storyboard
@@ -28,9 +28,9 @@ class FakeTagger:
     def __init__(self):
         self.calls = 0
 
-    def tag(self, photos, manifest):
+    def tag(self, photos, manifest, account=None):
         self.calls += 1
-        return [
+        tagged = [
             CataloguedPhoto(
                 photo_id=photo.record.photo_id,
                 file=photo.record.file,
@@ -43,6 +43,7 @@ class FakeTagger:
             )
             for photo in photos
         ]
+        return Tagging(photos=tuple(tagged), engine=Engine(name=self.engine))
 
 
 class FakeWriter:
@@ -50,7 +51,7 @@ class FakeWriter:
 
     engine = "fake/writer"
 
-    def write(self, listing, manifest, catalogue):
+    def write(self, listing, manifest, catalogue, account=None):
         shots = tuple(
             Shot(
                 scene=scene.key,
@@ -63,13 +64,14 @@ class FakeWriter:
             )
             for scene in SCENES
         )
-        return Storyboard(
+        storyboard = Storyboard(
             listing=listing,
             title=manifest.title or listing,
             music=manifest.film.music,
             transition=manifest.film.transition.value,
             shots=shots,
         )
+        return Draft(storyboard=storyboard, engine=Engine(name=storyboard.engine))
 
 
 class FakeSelector:
@@ -81,7 +83,7 @@ class FakeSelector:
         self.leave_out = set(leave_out)
         self.swap = {}
 
-    def select(self, storyboard, catalogue, files):
+    def select(self, storyboard, catalogue, files, account=None):
         photos = [photo.photo_id for photo in catalogue]
         pairs = []
         for number, scene in enumerate(SCENES):

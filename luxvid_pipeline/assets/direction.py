@@ -7,7 +7,7 @@ Does not belong here: prompts (``domain/scenes.py``), the choice itself (``domai
 import dagster as dg
 import polars as pl
 
-from luxvid_pipeline.assets.metadata import OWNERS, Stopwatch, engine_metadata, manifest_of, preview
+from luxvid_pipeline.assets.metadata import OWNERS, Stopwatch, account_of, engine_metadata, manifest_of, preview
 from luxvid_pipeline.assets.photos import working_photos
 from luxvid_pipeline.domain.errors import NoUsablePhotosError
 from luxvid_pipeline.domain.keys import digest
@@ -44,13 +44,15 @@ def storyboard(
     watch = Stopwatch()
     listing = context.partition_key
     manifest = manifest_of(media_store, listing)
-    board = storyboard_writer.write(listing, manifest, from_table(photo_catalogue, CataloguedPhoto))
+    account = account_of(listing, manifest, "writer", context.run.run_id)
+    draft = storyboard_writer.write(listing, manifest, from_table(photo_catalogue, CataloguedPhoto), account)
+    board = draft.storyboard
     context.add_output_metadata(
         {
             "scenes": len(board.shots),
             "left_out": {each.scene: each.reason for each in board.left_out},
             "duration_s": sum(shot.seconds for shot in board.shots),
-            **engine_metadata(Engine(name=board.engine), watch),
+            **engine_metadata(draft.engine, watch),
             **preview(_storyboard_table(board)),
         }
     )
@@ -90,7 +92,9 @@ def scene_pairs(
     earlier = table_io.recall("scene_pairs", listing, made_from)
     if earlier is None:
         catalogue = from_table(photo_catalogue, CataloguedPhoto)
-        choice = pair_selector.select(storyboard, catalogue, {key: photo.path for key, photo in photos.items()})
+        account = account_of(listing, manifest_of(media_store, listing), "selector", context.run.run_id)
+        files = {key: photo.path for key, photo in photos.items()}
+        choice = pair_selector.select(storyboard, catalogue, files, account)
         pairs, engine = list(choice.pairs), choice.engine
     else:
         pairs, engine = from_table(earlier, ScenePair), Engine(name=pair_selector.engine)

@@ -6,11 +6,13 @@ Does not belong here: what one stage alone reports.
 
 import time
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 
 from luxvid_pipeline.domain.listing import ListingManifest
+from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.ports import Engine
 from luxvid_pipeline.io_managers.store import MediaStore
 
@@ -63,6 +65,17 @@ def engine_from_facts(facts: Mapping[str, Any]) -> Engine:
         cost_usd=facts.get("cost_usd", 0.0),
         paid_calls=facts.get("paid_calls", 0),
         degraded_reason=facts.get("degraded_reason", ""),
+    )
+
+
+def account_of(listing: str, manifest: ListingManifest, stage: str, run_id: str) -> Account:
+    """Return who pays for a stage of a listing."""
+    return Account(
+        listing=listing,
+        client=manifest.client,
+        stage=stage,
+        run_id=run_id,
+        budget_usd=Decimal(str(manifest.generation.budget_usd)),
     )
 
 

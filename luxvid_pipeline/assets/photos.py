@@ -13,6 +13,7 @@ import polars as pl
 from luxvid_pipeline.assets.metadata import (
     OWNERS,
     Stopwatch,
+    account_of,
     engine_metadata,
     manifest_key,
     manifest_of,
@@ -118,10 +119,12 @@ def photo_catalogue(
     )
     earlier = table_io.recall("photo_catalogue", listing, made_from)
     if earlier is None:
-        catalogue = photo_tagger.tag(photos, manifest)
+        tagging = photo_tagger.tag(photos, manifest, account_of(listing, manifest, "tagger", context.run.run_id))
+        catalogue, engine = list(tagging.photos), tagging.engine
         table = to_table(catalogue, CataloguedPhoto)
     else:
         table, catalogue = earlier, from_table(earlier, CataloguedPhoto)
+        engine = Engine(name=photo_tagger.engine)
     progress.report("photos", "catalogue", 1.0)
     context.add_output_metadata(
         {
@@ -129,7 +132,7 @@ def photo_catalogue(
             "photos": len(catalogue),
             "rooms": dict(Counter(entry.room.value for entry in catalogue)),
             "said_by": dict(Counter(entry.room_by for entry in catalogue)),
-            **engine_metadata(Engine(name=photo_tagger.engine), watch, reused=earlier is not None),
+            **engine_metadata(engine, watch, reused=earlier is not None),
             **preview(_catalogue_sheet(media_store, catalogue)),
         }
     )

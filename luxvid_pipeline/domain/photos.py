@@ -86,6 +86,7 @@ class CataloguedPhoto:
         depth: 0 to 1, how much the picture suggests depth.
         warmth: 0 (cold) to 1 (warm light).
         suitability: Scene key to 0–1, room fit and quality together.
+        avoid: What in it a film would rather not show: ``people``, ``photographer``, ``text``, ….
     """
 
     photo_id: str
@@ -108,3 +109,4 @@ class CataloguedPhoto:
     depth: float = 0.5
     warmth: float = 0.5
     suitability: Mapping[str, float] = field(default_factory=dict[str, float])
+    avoid: tuple[str, ...] = ()

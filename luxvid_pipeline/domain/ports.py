@@ -13,6 +13,7 @@ from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
 from luxvid_pipeline.domain.keys import digest
 from luxvid_pipeline.domain.listing import ListingManifest
 from luxvid_pipeline.domain.pairs import Overlap, ScenePair
+from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.photos import CataloguedPhoto, WorkingPhoto
 from luxvid_pipeline.domain.storyboard import Shot, Storyboard
 
@@ -119,6 +120,14 @@ def _photo_identity(photo: WorkingPhoto) -> list[str | int]:
     return [record.photo_id, record.working_width_px, record.working_height_px]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagging:
+    """The catalogue of a listing's photos, one entry a photo, and who made it."""
+
+    photos: tuple[CataloguedPhoto, ...]
+    engine: Engine = field(default_factory=Engine)
+
+
 class PhotoTagger(Protocol):
     """Says what each photo shows."""
 
@@ -127,9 +136,26 @@ class PhotoTagger(Protocol):
         """``local`` or the model's name."""
         ...
 
-    def tag(self, photos: Sequence[WorkingPhoto], manifest: ListingManifest) -> list[CataloguedPhoto]:
-        """Return one catalogue entry a photo, in the order given."""
+    def tag(self, photos: Sequence[WorkingPhoto], manifest: ListingManifest, account: Account | None = None) -> Tagging:
+        """Return one catalogue entry a photo, in the order given.
+
+        Args:
+            photos: What to look at.
+            manifest: What the listing says; its word on a room stands before anybody else's.
+            account: Who pays; an engine that costs nothing does not ask.
+
+        Raises:
+            ProviderError: The engine could not do it; a paid engine without an account included.
+        """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A storyboard, and who wrote it."""
+
+    storyboard: Storyboard
+    engine: Engine = field(default_factory=Engine)
 
 
 class StoryboardWriter(Protocol):
@@ -140,8 +166,24 @@ class StoryboardWriter(Protocol):
         """``local`` or the model's name."""
         ...
 
-    def write(self, listing: str, manifest: ListingManifest, catalogue: Sequence[CataloguedPhoto]) -> Storyboard:
-        """Return the listing's storyboard; scenes it cannot show are left out with their reason."""
+    def write(
+        self,
+        listing: str,
+        manifest: ListingManifest,
+        catalogue: Sequence[CataloguedPhoto],
+        account: Account | None = None,
+    ) -> Draft:
+        """Return the listing's storyboard; scenes it cannot show are left out with their reason.
+
+        Args:
+            listing: Listing key.
+            manifest: Brief, brand rules, length and style.
+            catalogue: Every usable photo.
+            account: Who pays; an engine that costs nothing does not ask.
+
+        Raises:
+            ProviderError: The engine could not do it.
+        """
         ...
 
 
@@ -162,7 +204,11 @@ class PairSelector(Protocol):
         ...
 
     def select(
-        self, storyboard: Storyboard, catalogue: Sequence[CataloguedPhoto], files: Mapping[str, Path]
+        self,
+        storyboard: Storyboard,
+        catalogue: Sequence[CataloguedPhoto],
+        files: Mapping[str, Path],
+        account: Account | None = None,
     ) -> PairChoice:
         """Return a row for each of the seven scenes; no photo serves two.
 
@@ -170,6 +216,10 @@ class PairSelector(Protocol):
             storyboard: What the film means to show.
             catalogue: Every usable photo.
             files: ``photo_id`` to the local working JPEG.
+            account: Who pays; an engine that costs nothing does not ask.
+
+        Raises:
+            ProviderError: The engine could not do it.
         """
         ...
 

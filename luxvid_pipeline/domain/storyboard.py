@@ -17,6 +17,7 @@ class Shot(BaseModel):
         prompt, negative_prompt: For a video model.
         score_prompt: For a score model, and for people.
         seconds: Length of the clip.
+        written_by: Who wrote its words, ``local`` or a model's name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +29,7 @@ class Shot(BaseModel):
     negative_prompt: str
     score_prompt: str
     seconds: float = Field(gt=0, le=30)
+    written_by: str = "local"
 
 
 class LeftOut(BaseModel):
@@ -51,6 +53,7 @@ class Storyboard(BaseModel):
         transition: ``cut``, ``dissolve`` or ``fade``.
         shots: What will be shot.
         left_out: What will not, with the reason.
+        degraded_reason: Which scenes somebody other than ``engine`` wrote, and why; empty if none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,3 +66,4 @@ class Storyboard(BaseModel):
     transition: str = "cut"
     shots: tuple[Shot, ...]
     left_out: tuple[LeftOut, ...] = ()
+    degraded_reason: str = ""

@@ -86,7 +86,8 @@ def _from_value(value: Any, annotation: Any) -> Any:
         hints = typing.get_type_hints(hint)
         fields = dataclasses.fields(hint)
         return cast("type[Any]", hint)(
-            **{each.name: _from_value(value[each.name], hints[each.name]) for each in fields}
+            # A column that an older table lacks takes its default.
+            **{each.name: _from_value(value[each.name], hints[each.name]) for each in fields if each.name in value}
         )
     if origin is tuple:
         return tuple(_from_value(each, arguments[0]) for each in held)

@@ -121,4 +121,4 @@ def _photo_ids(studio):
 
 
 def _all_pairs(studio):
-    return studio.overrides["storyboard_writer"].write("x", ListingManifest(), []).shots
+    return studio.overrides["storyboard_writer"].write("x", ListingManifest(), []).storyboard.shots

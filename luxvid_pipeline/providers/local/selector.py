@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.pairing import Likeness, choose_pairs, pair_key, photo_score, promising_pairs
 from luxvid_pipeline.domain.pairs import Overlap
+from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.ports import Engine, PairChoice
 from luxvid_pipeline.domain.scenes import Scene, scene
@@ -66,7 +67,11 @@ class LocalSelector:
         self._workers = workers or os.cpu_count() or 1
 
     def select(
-        self, storyboard: Storyboard, catalogue: Sequence[CataloguedPhoto], files: Mapping[str, Path]
+        self,
+        storyboard: Storyboard,
+        catalogue: Sequence[CataloguedPhoto],
+        files: Mapping[str, Path],
+        account: Account | None = None,
     ) -> PairChoice:
         """Return a row for each of the seven scenes; no photo serves two.
 
@@ -74,6 +79,7 @@ class LocalSelector:
             storyboard: What the film means to show.
             catalogue: Every usable photo.
             files: ``photo_id`` to the local working JPEG; a photo without one is chosen on its record alone.
+            account: Not asked; the local choice costs nothing.
 
         Raises:
             MediaError: A working photo cannot be read.

@@ -19,7 +19,9 @@ import numpy as np
 from luxvid_pipeline.domain.errors import DamagedMediaError
 from luxvid_pipeline.domain.file_names import NameHint, read_file_name
 from luxvid_pipeline.domain.listing import ListingManifest, PhotoEntry
+from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.photos import CataloguedPhoto, PhotoRecord, WorkingPhoto
+from luxvid_pipeline.domain.ports import Tagging
 from luxvid_pipeline.domain.rooms import Room
 from luxvid_pipeline.domain.scenes import SCENES, Scene
 from luxvid_pipeline.media.photo_content import PhotoContent, look_at
@@ -41,7 +43,7 @@ class LocalTagger:
         """Always ``local``."""
         return "local"
 
-    def tag(self, photos: Sequence[WorkingPhoto], manifest: ListingManifest) -> list[CataloguedPhoto]:
+    def tag(self, photos: Sequence[WorkingPhoto], manifest: ListingManifest, account: Account | None = None) -> Tagging:
         """Return one catalogue entry a photo, in the order given.
 
         Raises:
@@ -49,7 +51,9 @@ class LocalTagger:
         """
         entries = {entry.file: entry for entry in manifest.photos}
         with ThreadPoolExecutor(os.cpu_count() or 1, "tag-photo") as pool:
-            return list(pool.map(_tagged, photos, (entries.get(photo.record.file) for photo in photos)))
+            return Tagging(
+                photos=tuple(pool.map(_tagged, photos, (entries.get(photo.record.file) for photo in photos)))
+            )
 
 
 def _tagged(photo: WorkingPhoto, entry: PhotoEntry | None) -> CataloguedPhoto:
@@ -59,9 +63,6 @@ def _tagged(photo: WorkingPhoto, entry: PhotoEntry | None) -> CataloguedPhoto:
     room, room_by, sure = _room(entry, hint, content)
     features, features_by = _features(record, room, content, hint, entry)
     quality = _quality(record)
-    suitability = {
-        scene.key: round(_suits(scene, record, room, sure, quality, features, content), 4) for scene in SCENES
-    }
     return CataloguedPhoto(
         photo_id=record.photo_id,
         file=record.file,
@@ -82,8 +83,29 @@ def _tagged(photo: WorkingPhoto, entry: PhotoEntry | None) -> CataloguedPhoto:
         symmetry=round(content.symmetry, 4),
         depth=round(content.depth, 4),
         warmth=round(content.warmth, 4),
-        suitability=suitability,
+        suitability=suitability(record, room, sure, quality, features, content),
     )
+
+
+def suitability(
+    record: PhotoRecord,
+    room: Room,
+    sure: float,
+    quality: float,
+    features: Sequence[str],
+    measured: PhotoContent | CataloguedPhoto,
+) -> dict[str, float]:
+    """Return how well a photo suits each scene, 0 to 1: room fit and quality together.
+
+    Args:
+        record: Its size, sharpness and exposure.
+        room: What it shows.
+        sure: How sure that is, 0 to 1.
+        quality: 0 to 1, of the photo as a photo.
+        features: Words for what it shows.
+        measured: Whence its depth, symmetry and warmth are taken.
+    """
+    return {scene.key: round(_suits(scene, record, room, sure, quality, features, measured), 4) for scene in SCENES}
 
 
 def _content_of(photo: WorkingPhoto) -> PhotoContent:
@@ -171,7 +193,7 @@ def _suits(
     sure: float,
     quality: float,
     features: Sequence[str],
-    content: PhotoContent,
+    measured: PhotoContent | CataloguedPhoto,
 ) -> float:
     """Room fit and quality together, 0 for a room that may not play the scene."""
     fit = scene.rooms.get(room, 0.0)
@@ -184,9 +206,9 @@ def _suits(
         (needs.exposure, _well_exposed(record)),
         (needs.resolution, _resolution(record)),
         (needs.aspect, min(aspect, 16 / 9) / max(aspect, 16 / 9)),
-        (needs.depth, content.depth),
-        (needs.symmetry, content.symmetry),
-        (needs.warmth, content.warmth),
+        (needs.depth, measured.depth),
+        (needs.symmetry, measured.symmetry),
+        (needs.warmth, measured.warmth),
     )
     met = sum(weight * value for weight, value in has) / max(sum(weight for weight, _ in has), 1e-9)
     wished = scene.wanted_features

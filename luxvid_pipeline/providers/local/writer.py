@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from luxvid_pipeline.domain.listing import ListingManifest
 from luxvid_pipeline.domain.pairing import choose_pairs
+from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.photos import CataloguedPhoto
+from luxvid_pipeline.domain.ports import Draft
 from luxvid_pipeline.domain.scenes import SCENE_KEYS, MoveKind, Scene, scene
 from luxvid_pipeline.domain.storyboard import LeftOut, Shot, Storyboard
 from luxvid_pipeline.domain.subjects import features_of, subject_of
@@ -30,7 +32,13 @@ class LocalWriter:
 
     engine = "local"
 
-    def write(self, listing: str, manifest: ListingManifest, catalogue: Sequence[CataloguedPhoto]) -> Storyboard:
+    def write(
+        self,
+        listing: str,
+        manifest: ListingManifest,
+        catalogue: Sequence[CataloguedPhoto],
+        account: Account | None = None,
+    ) -> Draft:
         """Return the listing's storyboard; scenes it cannot show are left out with their reason."""
         title = manifest.title or listing.replace("-", " ").title()
         photos = {photo.photo_id: photo for photo in catalogue}
@@ -38,7 +46,7 @@ class LocalWriter:
         # there: a storyboard that promised more scenes than the photos hold would get a score too long for its film.
         likely = choose_pairs(SCENE_KEYS, catalogue, {})
         shown = [(scene(row.scene), photos[row.first_photo]) for row in likely if row.first_photo is not None]
-        return Storyboard(
+        storyboard = Storyboard(
             listing=listing,
             title=title,
             engine=self.engine,
@@ -50,6 +58,7 @@ class LocalWriter:
             ),
             left_out=tuple(LeftOut(scene=row.scene, reason=row.reason) for row in likely if row.left_out),
         )
+        return Draft(storyboard=storyboard)
 
 
 def _shot(each: Scene, photo: CataloguedPhoto, title: str, manifest: ListingManifest, place: int, *, of: int) -> Shot:

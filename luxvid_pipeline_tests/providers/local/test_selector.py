@@ -50,7 +50,8 @@ def files(tmp_path):
 
 
 def storyboard(photos, **changes):
-    return LocalWriter().write("villa-aurora", ListingManifest(), photos).model_copy(update=changes)
+    board = LocalWriter().write("villa-aurora", ListingManifest(), photos).storyboard
+    return board.model_copy(update=changes)
 
 
 def test_a_measured_overlap_becomes_the_scenes_pair(files):

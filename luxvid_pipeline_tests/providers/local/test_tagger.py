@@ -31,7 +31,7 @@ def photo(tmp_path: Path, picture: np.ndarray, file: str) -> WorkingPhoto:
 
 
 def tag(tmp_path: Path, picture: np.ndarray, file: str, *entries: PhotoEntry) -> CataloguedPhoto:
-    (tagged,) = LocalTagger().tag([photo(tmp_path, picture, file)], ListingManifest(photos=entries))
+    (tagged,) = LocalTagger().tag([photo(tmp_path, picture, file)], ListingManifest(photos=entries)).photos
     return tagged
 
 
@@ -118,7 +118,7 @@ def test_tags_of_the_manifest_are_features_and_say_so(tmp_path):
 
 def test_order_is_kept_and_the_answer_is_always_the_same(tmp_path):
     photos = [photo(tmp_path, draw.scene(seed), f"{seed}.jpg") for seed in range(5)]
-    first, second = (LocalTagger().tag(photos, ListingManifest()) for _ in range(2))
+    first, second = (LocalTagger().tag(photos, ListingManifest()).photos for _ in range(2))
     assert first == second
     assert [each.file for each in first] == [f"{seed}.jpg" for seed in range(5)]
 

@@ -19,7 +19,7 @@ film: {clip_seconds: 3, transition: dissolve, music: modern-piano}
 
 
 def write(photos, manifest=""):
-    return LocalWriter().write("villa-aurora", parse_manifest(manifest), photos)
+    return LocalWriter().write("villa-aurora", parse_manifest(manifest), photos).storyboard
 
 
 def shot(board, key):
