@@ -104,6 +104,23 @@ class PaymentState(StrEnum):
     UNKNOWN = "unknown"
 
 
+# Where a row may go from where it is. ``planned`` is never written: an estimate holds nothing.
+STEPS: Mapping[PaymentState, frozenset[PaymentState]] = {
+    PaymentState.PLANNED: frozenset({PaymentState.RESERVED}),
+    PaymentState.RESERVED: frozenset({PaymentState.SUBMITTING, PaymentState.FAILED}),
+    PaymentState.SUBMITTING: frozenset(
+        {PaymentState.RESERVED, PaymentState.SUBMITTED, PaymentState.FAILED, PaymentState.UNKNOWN}
+    ),
+    PaymentState.SUBMITTED: frozenset({PaymentState.FINISHED, PaymentState.FAILED}),
+    PaymentState.FINISHED: frozenset({PaymentState.DELIVERED, PaymentState.FAILED}),
+    PaymentState.DELIVERED: frozenset(),
+    PaymentState.FAILED: frozenset(),
+    PaymentState.UNKNOWN: frozenset(),
+}
+# Somebody is working on these rows, or was when its process ended.
+UNDER_WAY = frozenset({PaymentState.RESERVED, PaymentState.SUBMITTING, PaymentState.SUBMITTED, PaymentState.FINISHED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """One row of the ledger, as it stands.
@@ -143,7 +160,7 @@ class Payment:
     sending_since: datetime | None = None
     result: str = ""
     sha256: str = ""
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict[str, Any])
     reason: str = ""
 
 
@@ -171,7 +188,7 @@ class Ledger(Protocol):
         ...
 
     def payment(self, key: str) -> Payment | None:
-        """Return the row as it stands, or None."""
+        """Return the row as it stands, or None; ``ours`` is False, since only ``claim`` gives it into one's hands."""
         ...
 
     def submitting(self, key: str) -> Payment:
@@ -207,7 +224,15 @@ class Ledger(Protocol):
         ...
 
     def keep_alive(self, keys: Sequence[str]) -> None:
-        """Say that this process still works on these rows."""
+        """Say that this process still works on these rows; at least once a minute while it waits."""
+        ...
+
+    def let_go(self, keys: Sequence[str]) -> None:
+        """Stop working on these rows without a result: whoever claims one next goes on from its state.
+
+        For a ``finally``: rows that are not this process's, or already at their end, are left as they are. Without it
+        a task that broke off keeps its claim from the other tasks of its own process until the lease ends.
+        """
         ...
 
 

@@ -1,0 +1,238 @@
+"""The ledger's database: SQLite in WAL mode by default, Postgres by URL, the same tables and rules on both.
+
+Belongs here: connections, transactions, making the tables, turning a database's errors into ``LedgerError``.
+Does not belong here: what is written (``payments.py``, ``rate_limits.py``).
+"""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from luxvid_pipeline.domain.errors import LedgerError
+from luxvid_pipeline.ledger import schema
+
+# Any number that nobody else in the same Postgres database locks.
+_ADVISORY_LOCK = 0x4C_75_78_56_69_64
+_WRITING = "luxvid_writing"
+
+_REMEDIES = (
+    ("readonly", "it may only be read: give this user the right to write to it, and to its folder"),
+    ("disk is full", "the disk is full: free some space, nothing of what was written before is lost"),
+    ("disk i/o error", "the disk cannot be read or written: free some space or check the disk"),
+    ("not a database", "the file is no SQLite database: move it away or set LUXVID_DATABASE_URL"),
+    ("malformed", "the file is damaged: restore it from a backup, it says what was paid for"),
+    ("unable to open", "it cannot be opened: check that its folder exists and may be written"),
+    ("is locked", "another process has been writing to it for too long: see whether one hangs"),
+    ("connection", "the server does not answer: check LUXVID_DATABASE_URL"),
+)
+
+
+class Database:
+    """A ledger's database, opened and given its tables at the first use; safe for threads and after a fork.
+
+    Args:
+        url: ``sqlite:///folder/ledger.db`` or ``postgresql://user:password@host/name``.
+        busy_timeout_s: How long a transaction waits for those of other processes.
+    """
+
+    def __init__(self, url: str, *, busy_timeout_s: float = 30.0):
+        self._url = _parsed(url)
+        self._busy_timeout_s = busy_timeout_s
+        self._lock = threading.Lock()
+        self._engine: sa.Engine | None = None
+        self._pid = 0
+
+    def __str__(self) -> str:
+        """Return where it is, without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file of SQLite, which has one writer at a time."""
+        return self._url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Generator[sa.Connection]:
+        """Give a transaction that sees one moment of the ledger and writes nothing.
+
+        Raises:
+            LedgerError: The ledger cannot be opened or read.
+        """
+        with self._errors_named(), self._opened().begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *, alone: bool = False) -> Generator[sa.Connection]:
+        """Give a transaction that is kept as a whole, on disk when this returns, or not at all.
+
+        Args:
+            alone: No other transaction that asks for this runs at the same time; on SQLite it always is so.
+
+        Raises:
+            LedgerError: The ledger cannot be opened, read or written.
+        """
+        with self._errors_named(), self._opened().execution_options(**{_WRITING: True}).begin() as connection:
+            if alone and not self.is_sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+            yield connection
+
+    def close(self) -> None:
+        """Close its connections; the next use opens new ones."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose(close=self._pid == os.getpid())
+            self._engine = None
+
+    def _opened(self) -> sa.Engine:
+        """Return the engine, tables made. A forked child never uses its parent's connections."""
+        with self._lock:
+            if self._engine is not None and self._pid != os.getpid():
+                self._engine.dispose(close=False)
+                self._engine = None
+            if self._engine is None:
+                engine = self._new_engine()
+                try:
+                    self._make_tables(engine)
+                except BaseException:
+                    engine.dispose()
+                    raise
+                self._engine, self._pid = engine, os.getpid()
+            return self._engine
+
+    def _new_engine(self) -> sa.Engine:
+        if not self.is_sqlite:
+            try:
+                return sa.create_engine(self._url, hide_parameters=True, pool_pre_ping=True)
+            except ImportError as error:
+                raise LedgerError(
+                    f"the ledger {self} needs the package {error.name}: pip install 'luxvid-pipeline[postgres]'"
+                ) from error
+        database = self._url.database or ""
+        if not database.startswith("file:"):
+            try:
+                Path(database).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LedgerError(f"the ledger's folder cannot be made: {error}") from error
+        engine = sa.create_engine(self._url, hide_parameters=True, connect_args={"timeout": self._busy_timeout_s})
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _make_tables(self, engine: sa.Engine) -> None:
+        """Make the tables unless they are there; several processes may do so at once."""
+        if self.is_sqlite:
+            self._use_wal(engine)
+        with engine.begin() as connection:
+            found = self._version(connection)
+        if found is None:
+            with engine.execution_options(**{_WRITING: True}).begin() as connection:
+                if not self.is_sqlite:
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+                found = self._version(connection)
+                if found is None:
+                    schema.metadata.create_all(connection)
+                    connection.execute(schema.version.insert().values(version=schema.VERSION))
+                    return
+        if found != schema.VERSION:
+            newer = "newer" if found > schema.VERSION else "older"
+            raise LedgerError(
+                f"the ledger {self} was written by a {newer} LuxVid (its version is {found}, this LuxVid knows "
+                f"{schema.VERSION}): use that LuxVid, or another ledger with LUXVID_DATABASE_URL"
+            )
+
+    def _version(self, connection: sa.Connection) -> int | None:
+        """Return the version of the tables, or None in a place without any.
+
+        Raises:
+            LedgerError: Something else is there.
+        """
+        names = set(sa.inspect(connection).get_table_names())
+        if schema.version.name in names:
+            return connection.execute(sa.select(sa.func.max(schema.version.c.version))).scalar()
+        # A Postgres database may be shared with others, a SQLite file is the ledger's own.
+        in_the_way = names if self.is_sqlite else names & set(schema.metadata.tables)
+        if in_the_way:
+            raise LedgerError(
+                f"{self} is no ledger of LuxVid: it holds the tables {', '.join(sorted(in_the_way))}; "
+                "set LUXVID_DATABASE_URL to another place"
+            )
+        return None
+
+    def _use_wal(self, engine: sa.Engine) -> None:
+        """Turn on write-ahead logging, which stays on; SQLite does not wait for others here, so this does."""
+        give_up_at = time.monotonic() + self._busy_timeout_s
+        while True:
+            raw = engine.raw_connection()
+            try:
+                cursor = raw.cursor()
+                cursor.execute("PRAGMA journal_mode")
+                if cursor.fetchone() != ("wal",):
+                    cursor.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up_at:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+            finally:
+                raw.close()
+
+    @contextmanager
+    def _errors_named(self) -> Generator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, OSError) as error:
+            raise LedgerError(f"the ledger {self} failed: {_words(error)}") from error
+        except Exception as error:
+            # Raised by the driver itself, before SQLAlchemy saw it.
+            if type(error).__module__ not in ("sqlite3", "psycopg", "psycopg.errors"):
+                raise
+            raise LedgerError(f"the ledger {self} failed: {_words(error)}") from error
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+        if parsed.drivername in ("postgres", "postgresql"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        name = parsed.get_backend_name()
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise LedgerError(
+            "LUXVID_DATABASE_URL is no address of a ledger: write sqlite:///folder/ledger.db or "
+            "postgresql://user:password@host/name"
+        ) from error
+    if name not in ("sqlite", "postgresql"):
+        raise LedgerError(f"a ledger is kept in SQLite or Postgres, not in {name}: change LUXVID_DATABASE_URL")
+    if name == "sqlite" and (parsed.database or ":memory:") == ":memory:":
+        raise LedgerError("a ledger in memory forgets what was paid for: give LUXVID_DATABASE_URL a file")
+    return parsed
+
+
+def _set_up_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    # The driver leaves transactions to ``_begin_sqlite``. FULL: a commit is on disk before the request leaves.
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that starts by reading and then writes may fail where another wrote in between, without waiting.
+    kind = "IMMEDIATE" if connection.get_execution_options().get(_WRITING) else "DEFERRED"
+    connection.exec_driver_sql(f"BEGIN {kind}")
+
+
+def _words(error: Exception) -> str:
+    """Return what went wrong and what to do, without the statement and its values."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    remedy = next((remedy for sign, remedy in _REMEDIES if sign in said.lower()), "")
+    return f"{said}; {remedy}" if remedy else said
