@@ -8,11 +8,11 @@ A paid request lives in these states, each written down before the step it annou
 
     planned ─► reserved ─► submitting ─► submitted ─► finished ─► delivered
                   │             │            │            │
-                  └─────────────┴────────────┴────────────┴─► failed (with a reason)
-                                └─► unknown (sent, but nobody knows whether it was heard)
+                  └─────────────┼────────────┼────────────┼─► failed (with a reason)
+                                └────────────┴────────────┴─► unknown (nobody can tell what became of it)
 
 ``reserved`` holds the estimate's upper end against every budget. ``submitting`` is written before the request leaves,
-``submitted`` as soon as the vendor's id is known. Only a row that never got as far as ``submitting`` may be sent
+``submitted`` as soon as the vendor's id is known; an answer that comes with the reply is ``finished`` at once. Only a row that never got as far as ``submitting`` may be sent
 without asking the vendor first.
 """
 
@@ -108,11 +108,19 @@ class PaymentState(StrEnum):
 STEPS: Mapping[PaymentState, frozenset[PaymentState]] = {
     PaymentState.PLANNED: frozenset({PaymentState.RESERVED}),
     PaymentState.RESERVED: frozenset({PaymentState.SUBMITTING, PaymentState.FAILED}),
+    # An answer that comes with the reply is finished at once.
     PaymentState.SUBMITTING: frozenset(
-        {PaymentState.RESERVED, PaymentState.SUBMITTED, PaymentState.FAILED, PaymentState.UNKNOWN}
+        {
+            PaymentState.RESERVED,
+            PaymentState.SUBMITTED,
+            PaymentState.FINISHED,
+            PaymentState.FAILED,
+            PaymentState.UNKNOWN,
+        }
     ),
-    PaymentState.SUBMITTED: frozenset({PaymentState.FINISHED, PaymentState.FAILED}),
-    PaymentState.FINISHED: frozenset({PaymentState.DELIVERED, PaymentState.FAILED}),
+    # Unknown also when the vendor does not know its own id any more.
+    PaymentState.SUBMITTED: frozenset({PaymentState.FINISHED, PaymentState.FAILED, PaymentState.UNKNOWN}),
+    PaymentState.FINISHED: frozenset({PaymentState.DELIVERED, PaymentState.FAILED, PaymentState.UNKNOWN}),
     PaymentState.DELIVERED: frozenset(),
     PaymentState.FAILED: frozenset(),
     PaymentState.UNKNOWN: frozenset(),

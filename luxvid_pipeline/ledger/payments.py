@@ -141,6 +141,11 @@ class SqlLedger:
 
     def claim(self, request: PaidRequest) -> Payment:
         """Ask to make a request; returns its row, and whether this process may go on with it."""
+        # Most claims are of those who wait for another's result, or find it delivered: they do not queue to write.
+        with self._database.reading() as connection:
+            row = _latest(connection, request.key, lock=False)
+            if row is not None and not self._can_be_claimed(row):
+                return self._payment(row, ours=False)
         try:
             return self._claim(request)
         except BudgetExceededError:
@@ -154,12 +159,11 @@ class SqlLedger:
             row = _latest(connection, request.key)
             if row is None:
                 return self._reserve(connection, request, attempt=1)
-            state = PaymentState(row.state)
-            if state is PaymentState.FAILED and row.may_retry:
-                return self._reserve(connection, request, attempt=row.attempt + 1)
-            if state not in UNDER_WAY or not self._is_abandoned(row):
+            if not self._can_be_claimed(row):
                 return self._payment(row, ours=False)
-            if state is PaymentState.RESERVED:
+            if row.state == PaymentState.FAILED:
+                return self._reserve(connection, request, attempt=row.attempt + 1)
+            if row.state == PaymentState.RESERVED:
                 # Never sent: whoever asks now pays, so the money is held against their budgets.
                 connection.execute(sa.delete(payments).where(_is(row)))
                 return self._reserve(connection, request, attempt=row.attempt)
@@ -173,7 +177,7 @@ class SqlLedger:
         """
         with self._database.writing() as connection:
             row = _known(connection, key)
-            if PaymentState(row.state) not in UNDER_WAY or not self._is_abandoned(row):
+            if row.state not in _UNDER_WAY or not self._is_abandoned(row):
                 return self._payment(row, ours=False)
             return self._payment(self._change(connection, row, "taken up again"), ours=True)
 
@@ -490,6 +494,11 @@ class SqlLedger:
         copied = {name: getattr(row, name) for name in ("key", "attempt", "state", "reserved_ticks", "cost_ticks")}
         at = to_text(self._clock())
         connection.execute(sa.insert(events).values({"at": at, "by": by, "what": what, **copied, **values}))
+
+    def _can_be_claimed(self, row: sa.Row[Any]) -> bool:
+        if row.state == PaymentState.FAILED:
+            return row.may_retry
+        return row.state in _UNDER_WAY and self._is_abandoned(row)
 
     def _is_abandoned(self, row: sa.Row[Any]) -> bool:
         if not row.owner:
