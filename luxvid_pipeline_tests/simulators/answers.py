@@ -1,0 +1,348 @@
+# ruff: noqa: PLR0911 - a table of names has a return for each
+"""What a simulated language model answers when nothing else is scripted: plausible, true to the schema, computed.
+
+Belongs here: reading a request's texts and pictures, filling a strict schema from them (rooms from names and colours,
+pairs whose rooms fit, scenes in the words they were given).
+Does not belong here: HTTP, usage, failures (``language_server.py``).
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+
+from luxvid_pipeline.domain.rooms import EXTERIORS, Room
+from luxvid_pipeline.domain.scenes import SCENES
+
+Schema = Mapping[str, Any]
+
+_SCENES = {scene.key: scene for scene in SCENES}
+_ROOM_WORDS = {
+    word: room
+    for room in Room
+    for word in {room.value, room.value.replace("_", " "), room.value.replace("_", "-"), room.words}
+}
+
+
+@dataclass(frozen=True)
+class SeenPicture:
+    """One picture of a request, with the words that stood before it."""
+
+    label: str
+    content_type: str
+    data: bytes
+    width: int
+    height: int
+
+    @property
+    def pixels(self) -> np.ndarray | None:
+        """The picture as BGR, or None if it cannot be read."""
+        return cv2.imdecode(np.frombuffer(self.data, np.uint8), cv2.IMREAD_COLOR) if self.data else None
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request to a language model.
+
+    Attributes:
+        api: ``chat`` or ``responses``.
+        model: As asked for.
+        texts: System and user texts, in order.
+        pictures: In order.
+        schema: The strict schema of the answer, or None where plain text is wanted.
+        schema_name: Its name.
+        body: The whole request.
+    """
+
+    api: str
+    model: str
+    texts: tuple[str, ...]
+    pictures: tuple[SeenPicture, ...]
+    schema: Schema | None
+    schema_name: str
+    body: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """All texts together."""
+        return "\n".join(self.texts)
+
+
+def default_answer(ask: Ask) -> Any:
+    """Return what the model says: a JSON value that fits the schema, or a text where there is none."""
+    if ask.schema is None:
+        return "I see " + (f"{len(ask.pictures)} pictures." if ask.pictures else "what you mean.")
+    return _Filler(ask).fill(ask.schema, "", _About())
+
+
+@dataclass
+class _About:
+    """What the object being filled is about."""
+
+    scene: str = ""
+    photo: str = ""
+    place: int = 0
+    room: Room | None = None
+    used: list[str] = field(default_factory=list)
+
+
+class _Filler:
+    def __init__(self, ask: Ask):
+        self._ask = ask
+        self._schema = ask.schema or {}
+        self._objects = [found for text in ask.texts for found in _objects_in(text)]
+        self._taken: set[str] = set()
+
+    def fill(self, schema: Schema, name: str, about: _About) -> Any:
+        """Return a value for ``schema``."""
+        schema = self._resolved(schema)
+        if "const" in schema:
+            return schema["const"]
+        if "enum" in schema:
+            return self._chosen(list(schema["enum"]), name, about)
+        for several in ("anyOf", "oneOf", "allOf"):
+            if several in schema:
+                return self._either(schema[several], name, about)
+        kind = schema.get("type")
+        if isinstance(kind, list):
+            return self._either([{**schema, "type": one} for one in kind], name, about)
+        match kind:
+            case "object":
+                return self._object(schema, about)
+            case "array":
+                return self._array(schema, name, about)
+            case "string":
+                return self._words(name, about)[: schema.get("maxLength", 10_000)]
+            case "integer" | "number":
+                return self._number(schema, name, about)
+            case "boolean":
+                return any(word in name for word in ("usable", "fit", "keep", "ok", "good", "possible"))
+            case _:
+                return None
+
+    def _resolved(self, schema: Schema) -> Schema:
+        while "$ref" in schema:
+            found: Any = self._schema
+            for step in schema["$ref"].removeprefix("#/").split("/"):
+                found = found[step]
+            schema = found
+        return schema
+
+    def _either(self, choices: Sequence[Schema], name: str, about: _About) -> Any:
+        may_be_null = any(choice.get("type") == "null" for choice in choices)
+        real = [choice for choice in choices if choice.get("type") != "null"]
+        if may_be_null and any(word in name for word in ("runner", "left_out", "fault", "problem", "avoid")):
+            return None
+        value = self.fill(real[0], name, about)
+        return None if may_be_null and value == "" else value
+
+    def _object(self, schema: Schema, about: _About) -> dict[str, Any]:
+        return {key: self.fill(inner, key, about) for key, inner in schema.get("properties", {}).items()}
+
+    def _array(self, schema: Schema, name: str, about: _About) -> list[Any]:
+        items = self._resolved(schema.get("items", {"type": "string"}))
+        least, most = schema.get("minItems", 0), schema.get("maxItems", 10_000)
+        abouts = self._drivers(items)
+        if abouts:
+            return [self.fill(items, name, one) for one in abouts][:most]
+        if "enum" in items:
+            wanted = self._told_of(items["enum"], about)[: min(most, 4)]
+            return (wanted + [value for value in items["enum"] if value not in wanted])[: max(least, len(wanted))]
+        if any(word in name for word in ("avoid", "fault", "problem", "left_out", "missing")):
+            return [self.fill(items, name, about) for _ in range(least)]
+        return [self.fill(items, name, about) for _ in range(max(1, least))][:most]
+
+    def _drivers(self, items: Schema) -> list[_About]:
+        """Return what a list has one item for: every scene, every photo; empty if neither."""
+        properties = items.get("properties", {})
+        scene_enum = next((self._enum(properties[key]) for key in ("scene", "key") if key in properties), [])
+        if scene_enum and set(scene_enum) <= _SCENES.keys():
+            return [_About(scene=key, place=place) for place, key in enumerate(scene_enum, start=1)]
+        if "scene" in properties:
+            told = [key for key in _SCENES if key in self._ask.text] or list(_SCENES)
+            return [_About(scene=key, place=place) for place, key in enumerate(told, start=1)]
+        id_name = next((key for key in properties if _is_photo(key)), "")
+        if not id_name:
+            return []
+        ids = self._enum(properties[id_name]) or self._labels()
+        pictures = self._ask.pictures
+        numbered = self._resolved(properties[id_name]).get("type") == "integer"
+        found = []
+        for place, one in enumerate(ids if ids else range(1, len(pictures) + 1), start=1):
+            photo = str(place if numbered and not self._enum(properties[id_name]) else one)
+            found.append(_About(photo=photo, place=place, room=self._room_seen(photo, place)))
+        return found
+
+    def _enum(self, schema: Schema) -> list[Any]:
+        schema = self._resolved(schema)
+        for inner in schema.get("anyOf", []):
+            if found := self._enum(inner):
+                return found
+        return list(schema.get("enum", []))
+
+    def _labels(self) -> list[str]:
+        """Return the photos' names: the last word of what stands before each picture, or its quoted part."""
+        return [_name_in(picture.label) for picture in self._ask.pictures]
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def _chosen(self, values: list[Any], name: str, about: _About) -> Any:
+        if about.scene and about.scene in values:
+            return about.scene
+        if about.photo and about.photo in map(str, values):
+            return next(value for value in values if str(value) == about.photo)
+        if about.room is not None and about.room.value in values:
+            return about.room.value
+        if about.scene and _is_photo(name):
+            return self._fitting(values, name, about)
+        if (kept := self._given(name, about)) in values:
+            return kept
+        told = self._told_of(values, about)
+        return told[0] if told else values[0]
+
+    def _fitting(self, values: list[Any], name: str, about: _About) -> Any:
+        """Return the photo whose room fits the scene best, each photo once; a runner-up may be any."""
+        fits = _SCENES[about.scene].rooms if about.scene in _SCENES else {}
+        free = [value for value in values if value not in self._taken and value not in about.used and value is not None]
+        ranked = sorted(free, key=lambda value: -fits.get(self._room_told(str(value)) or Room.UNKNOWN, 0.0))
+        fitting = [value for value in ranked if not fits or fits.get(self._room_told(str(value)) or Room.UNKNOWN, 0.0)]
+        if not fitting:
+            return None if None in values else ""
+        about.used.append(fitting[0])
+        if "runner" not in name:
+            self._taken.add(fitting[0])
+        return fitting[0]
+
+    def _told_of(self, values: Sequence[Any], about: _About) -> list[Any]:
+        """Return those of ``values`` that the words about this photo mention."""
+        near = self._near(about.photo) if about.photo else ""
+        return [value for value in values if isinstance(value, str) and value and value.lower() in near]
+
+    def _near(self, photo: str) -> str:
+        """Return what the texts and labels say beside a photo's name, in lower case."""
+        lines = [line for text in self._ask.texts for line in text.splitlines() if _mentions(line, photo)]
+        labels = [picture.label for picture in self._ask.pictures if _mentions(picture.label, photo)]
+        objects = [json.dumps(one) for one in self._objects if photo in map(str, one.values())]
+        short = [line for line in [*objects, *labels, *lines] if len(line) < 2000]
+        return " ".join(short).lower()
+
+    def _room_told(self, photo: str) -> Room | None:
+        """Return the room that the request says a photo shows."""
+        for one in self._objects:
+            if photo in map(str, one.values()) and one.get("room") in set(Room):
+                return Room(one["room"])
+        near = self._near(photo)
+        said = [(near.find(word), -len(word), room) for word, room in _ROOM_WORDS.items() if word in near]
+        return min(said)[2] if said else None
+
+    def _room_seen(self, photo: str, place: int) -> Room:
+        """Return the room a photo shows: as its name says, else guessed from its colours."""
+        if told := self._room_told(photo):
+            return told
+        pictures = self._ask.pictures
+        pixels = pictures[place - 1].pixels if place <= len(pictures) else None
+        return Room.UNKNOWN if pixels is None else _room_of_colours(pixels)
+
+    def _given(self, name: str, about: _About) -> Any:
+        """Return what the request itself says of this scene or photo under the same name."""
+        for one in self._objects:
+            named = {str(one.get(key)) for key in ("scene", "key", "photo_id", "photo", "id", "file")}
+            if {about.scene, about.photo} & named - {""} and isinstance(one.get(name), str | int | float):
+                return one[name]
+        return None
+
+    def _words(self, name: str, about: _About) -> str:
+        if _is_photo(name):
+            return about.photo or str(self._fitting(self._labels(), name, about) or "")
+        if name in {"scene", "key"} and about.scene:
+            return about.scene
+        kept = self._given(name, about)
+        if isinstance(kept, str) and kept:
+            return kept
+        scene = _SCENES.get(about.scene)
+        room = (about.room or Room.UNKNOWN).words
+        if "caption" in name or "description" in name:
+            return f"The {room} in even daylight."
+        if "negative" in name:
+            return scene.negative_prompt if scene else "people, text"
+        if "score" in name and scene:
+            return scene.score.words
+        if "camera" in name and scene:
+            return str(scene.camera.kind)
+        if "prompt" in name and scene:
+            return scene.prompt.format(subject=scene.shows, title="the house")
+        if "subject" in name and scene:
+            return scene.shows
+        if "reason" in name or "why" in name:
+            return f"It shows what {scene.title.lower()} needs." if scene else "It is plain to see."
+        return f"{name.replace('_', ' ')} {about.scene or room}".strip()
+
+    def _number(self, schema: Schema, name: str, about: _About) -> float | int:
+        low, high = schema.get("minimum", 0), schema.get("maximum")
+        kept = self._given(name, about)
+        if isinstance(kept, int | float) and not isinstance(kept, bool):
+            value = float(kept)
+        elif schema.get("type") == "integer":
+            value = float(about.place if _is_photo(name) or name in {"number", "index"} else max(low, 1))
+        else:
+            digit = int(hashlib.sha256(f"{name}{about.photo}{about.scene}".encode()).hexdigest()[:2], 16) / 255
+            value = 0.7 + 0.25 * digit if high is None or high <= 1 else low + (high - low) * (0.6 + 0.3 * digit)
+        value = max(low, value) if high is None else min(high, max(low, value))
+        return round(value) if schema.get("type") == "integer" else round(value, 2)
+
+
+def _is_photo(name: str) -> bool:
+    return name in {"id", "file", "first", "last", "photo", "photo_id", "image", "number"} or "photo" in name
+
+
+def _mentions(line: str, photo: str) -> bool:
+    return bool(photo) and re.search(rf"(?<![\w.]){re.escape(photo)}(?!\w)", line) is not None
+
+
+def _name_in(label: str) -> str:
+    quoted = re.findall(r"[\"'`]([^\"'`]+)[\"'`]", label)
+    words = quoted or re.findall(r"[\w.\-/]+", label)
+    return words[-1].rstrip(".:") if words else ""
+
+
+def _objects_in(text: str) -> Iterator[dict[str, Any]]:
+    """Yield every JSON object in a text, nested ones included."""
+    decoder, at = json.JSONDecoder(), 0
+    while (start := min((found for sign in "{[" if (found := text.find(sign, at)) >= 0), default=-1)) >= 0:
+        try:
+            value, at = decoder.raw_decode(text, start)
+        except ValueError:
+            at = start + 1
+            continue
+        yield from _nested(value)
+
+
+def _nested(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from _nested(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _nested(inner)
+
+
+def _room_of_colours(pixels: np.ndarray) -> Room:
+    """Guess a room from colours alone: sky, water and green are outside, the rest is drawn from the indoor rooms."""
+    small = cv2.cvtColor(cv2.resize(pixels, (64, 48), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2HSV)
+    hue, saturation = small[..., 0], small[..., 1]
+    blue = (hue > 90) & (hue < 130) & (saturation > 60)
+    green = (hue > 35) & (hue < 85) & (saturation > 60)
+    if blue[24:].mean() > 0.25:
+        return Room.POOL
+    if blue[:24].mean() > 0.3:
+        return Room.EXTERIOR_FRONT
+    if green.mean() > 0.35:
+        return Room.GARDEN
+    indoors = [room for room in Room if room not in EXTERIORS | {Room.DETAIL, Room.FLOOR_PLAN, Room.UNKNOWN}]
+    return indoors[int(hashlib.sha256(small.tobytes()).hexdigest()[:4], 16) % len(indoors)]
