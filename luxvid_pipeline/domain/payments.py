@@ -12,8 +12,8 @@ A paid request lives in these states, each written down before the step it annou
                                 └────────────┴────────────┴─► unknown (nobody can tell what became of it)
 
 ``reserved`` holds the estimate's upper end against every budget. ``submitting`` is written before the request leaves,
-``submitted`` as soon as the vendor's id is known; an answer that comes with the reply is ``finished`` at once. Only a row that never got as far as ``submitting`` may be sent
-without asking the vendor first.
+``submitted`` as soon as the vendor's id is known; an answer that comes with the reply is ``finished`` at once. Only a
+row that never got as far as ``submitting`` may be sent without asking the vendor first.
 """
 
 from collections.abc import Mapping, Sequence
