@@ -1,0 +1,736 @@
+"""One paid request, from asking the ledger to a file on the shelf, so that it is paid for once whatever happens.
+
+Belongs here: the order of steps around a prediction, settling what a crash or a broken connection left open.
+Does not belong here: HTTP (``client.py``), what failures mean (``failures.py``), what a model is asked
+(``clips.py``, ``score.py``, ``images.py``), how states are kept (``ledger/``).
+
+Each state is written before the step it announces::
+
+    claim ─► reserved ─► (schema, uploads, rate limit) ─► submitting ─► POST ─► submitted ─► poll ─► finished ─┐
+                                                              │                                                │
+              connection lost, or found so after a crash: the vendor's list decides    delivered ◄─ shelf ◄─ download
+
+The vendor knows no idempotency key, so a POST is never repeated before the vendor's list has said that the earlier one
+was not heard.
+"""
+
+import asyncio
+import contextlib
+import tempfile
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+from luxvid_pipeline.domain.errors import (
+    BadKeyError,
+    DamagedMediaError,
+    LedgerError,
+    LuxVidError,
+    MediaError,
+    NoCreditError,
+    ProviderError,
+    RetryableProviderError,
+)
+from luxvid_pipeline.domain.payments import (
+    ZERO_USD,
+    Ledger,
+    PaidRequest,
+    Payment,
+    PaymentState,
+    RateLimits,
+    Shelf,
+)
+from luxvid_pipeline.domain.ports import Progress, ignore_progress
+from luxvid_pipeline.providers.replicate.client import Prediction, ReplicateApi
+from luxvid_pipeline.providers.replicate.failures import (
+    RULES,
+    Kind,
+    VendorFailureError,
+    as_reason,
+    error_from_reason,
+    error_of,
+    prediction_failure,
+)
+
+CREATE_BUCKET = "replicate:create"
+
+_BILLED = ("video_output_duration_seconds", "video_output_count", "image_output_count", "audio_output_duration_seconds")
+_IN_TRANSIT = frozenset({PaymentState.SUBMITTING, PaymentState.SUBMITTED, PaymentState.FINISHED})
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """A file that goes with a request.
+
+    Attributes:
+        path: Where it is.
+        content_type: What it is, ``image/jpeg``.
+    """
+
+    path: Path
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A paid request and what it takes to make it.
+
+    Attributes:
+        request: What is asked, canonical; its files stand there as ``sha256:<hex>``.
+        files: Those files.
+        doing: What this is about, for errors.
+        suffix: Of the result, ``.mp4``.
+        kinds: Beginnings of content types the result may have.
+        part: Which entry counts where the output is an object.
+        cost: What it did cost, from the vendor's metrics.
+        by_hardware: Whether the vendor bills the time the model ran, also of a run that failed.
+        check: Looks at the file; raises ``MediaError`` for one that cannot be used.
+        deadline_s: From sending to the end of the prediction.
+        usual_s: How long it usually takes, for the progress bar.
+        before_sending: Last look before anything is uploaded or sent; not called for what is paid for already.
+    """
+
+    request: PaidRequest
+    files: Mapping[str, InputFile] = field(default_factory=dict[str, InputFile])
+    doing: str
+    suffix: str
+    kinds: tuple[str, ...]
+    part: str = ""
+    cost: Callable[[Mapping[str, Any]], Decimal]
+    by_hardware: bool = False
+    check: Callable[[Path], object]
+    deadline_s: float = 900.0
+    usual_s: float = 90.0
+    before_sending: Callable[[ReplicateApi], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A result that is paid for and on the shelf.
+
+    Attributes:
+        path: The file.
+        sha256: Its hash.
+        cost_usd: What was booked by this call; 0 where it was there already.
+        paid_now: Whether this call booked anything.
+        requests: Paid requests that this call sent and the vendor accepted.
+        metrics: What the vendor reported.
+    """
+
+    path: Path
+    sha256: str
+    cost_usd: Decimal
+    paid_now: bool
+    requests: int
+    metrics: Mapping[str, Any]
+
+
+class FirstAlone:
+    """Lets the first paid request of a run go alone, and all others the moment the vendor has accepted it.
+
+    A missing credit, a broken key or a changed schema shows before seven are in flight, at the cost of one request's
+    latency. One object serves one event loop.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing accepted."""
+        self._lock = asyncio.Lock()
+        self._accepted = False
+        self._fatal: ProviderError | None = None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None]:
+        """Wait for one's turn to send.
+
+        Raises:
+            ProviderError: Whoever went first found that the account cannot pay or the key is wrong.
+        """
+        if self._accepted:
+            yield
+            return
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._lock)
+            if self._accepted:
+                await stack.aclose()
+            if self._fatal is not None:
+                raise self._fatal
+            yield
+
+    def accepted(self) -> None:
+        """The vendor has taken one."""
+        self._accepted = True
+
+    def refused(self, error: ProviderError) -> None:
+        """Whoever went first failed; if it is about the account, nobody else need try."""
+        if isinstance(error, NoCreditError | BadKeyError):
+            self._fatal = error
+
+
+class Desk:
+    """Where paid requests to Replicate are handed in: the API with its ledger, shelf and rate limits.
+
+    One object serves all engines of a process, in any number of event loops and threads.
+    """
+
+    def __init__(
+        self, api: ReplicateApi, ledger: Ledger, shelf: Shelf, limits: RateLimits, *, scratch: Path | None = None
+    ) -> None:
+        """Take over what is needed.
+
+        Args:
+            api: The vendor, not yet opened.
+            ledger: Every paid request.
+            shelf: Every paid result.
+            limits: Shared by all processes of this machine.
+            scratch: Where downloads lie until they are on the shelf; the system's own place unless told.
+        """
+        self.api = api
+        self.ledger = ledger
+        self.shelf = shelf
+        self.limits = limits
+        self.scratch = scratch
+        self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, FirstAlone] = WeakKeyDictionary()
+        self._in_hand: set[str] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def gate(self) -> FirstAlone:
+        """The gate of the running event loop: one run is one loop."""
+        with self._lock:
+            return self._gates.setdefault(asyncio.get_running_loop(), FirstAlone())
+
+    @asynccontextmanager
+    async def alone_with(self, key: str) -> AsyncGenerator[None]:
+        """Hold a request within this process; the ledger tells processes apart, not tasks."""
+        while not self._take(key):
+            await asyncio.sleep(0.05)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_hand.discard(key)
+
+    def _take(self, key: str) -> bool:
+        with self._lock:
+            if key in self._in_hand:
+                return False
+            self._in_hand.add(key)
+            return True
+
+
+async def deliver(order: Order, desk: Desk, progress: Progress = ignore_progress) -> Delivery:
+    """Return the result of a paid request, buying it only if nobody ever has.
+
+    What an earlier process sent is taken up again by its id; what another live process is working on is waited for.
+    Cancelling this call cancels the prediction and leaves the ledger so that a later call goes on from there.
+
+    Raises:
+        BudgetExceededError: It does not fit; nothing was sent.
+        UnknownPaymentError: It may have been paid for and nobody can tell.
+        ProviderError: The vendor could not or would not make it.
+        LedgerError: The ledger cannot be written; nothing is sent without it.
+        StorageError: The result could not be kept.
+        DamagedMediaError: It was delivered once and is no longer on the shelf.
+    """
+    async with desk.alone_with(order.request.key):
+        try:
+            async with desk.api.session() as api:
+                return await _Case(order, desk, api, progress).close()
+        except VendorFailureError as failure:
+            raise failure.as_error(order.doing) from failure
+
+
+class _TryAgainError(Exception):
+    """It failed for a passing reason and may be sent anew."""
+
+    def __init__(self, failure: VendorFailureError) -> None:
+        self.failure = failure
+        super().__init__(str(failure))
+
+
+class _Case:
+    """One request in the hands of one task."""
+
+    def __init__(self, order: Order, desk: Desk, api: ReplicateApi, progress: Progress) -> None:
+        self._order = order
+        self._key = order.request.key
+        self._desk = desk
+        self._ledger = desk.ledger
+        self._api = api
+        self._patience = api.patience
+        self._time = api.time
+        self._progress = progress
+        self._requests = 0
+        self._booked = ZERO_USD
+        self._gave_up = False
+        self._live = ""
+        """Id of a prediction that is running at the vendor on our behalf."""
+
+    async def close(self) -> Delivery:
+        """Do whatever is left to do."""
+        tries = 0
+        try:
+            while True:
+                payment = await self._claimed()
+                if payment.state is PaymentState.DELIVERED:
+                    return await self._from_shelf(payment)
+                try:
+                    async with self._alive():
+                        return await self._go_on(payment)
+                except _TryAgainError as again:
+                    tries += 1
+                    if tries >= self._patience.tries:
+                        raise again.failure.as_error(f"{self._order.doing}, {tries} times") from again
+                    await self._time.sleep(self._api.pause_s(tries, again.failure))
+        except asyncio.CancelledError:
+            await self._say_goodbye()
+            raise
+        finally:
+            with contextlib.suppress(LedgerError):
+                await _step(self._ledger.let_go, [self._key])
+
+    async def _claimed(self) -> Payment:
+        """Our claim, or what somebody else's came to."""
+        ends = self._time.monotonic() + self._order.deadline_s + self._patience.queue_s
+        while True:
+            payment = await _step(self._ledger.claim, self._order.request)
+            if payment.ours or payment.state is PaymentState.DELIVERED:
+                return payment
+            if payment.state is PaymentState.UNKNOWN:
+                raise error_of(Kind.UNKNOWN, payment.reason, self._order.doing)
+            if payment.state is PaymentState.FAILED:
+                raise error_from_reason(payment.reason, self._order.doing)
+            if self._time.monotonic() > ends:
+                raise RetryableProviderError(
+                    f"{self._order.doing}: another process has been working on the same request for too long "
+                    f"({payment.state}); run it again"
+                )
+            await self._time.sleep(self._patience.neighbour_s)
+
+    async def _go_on(self, payment: Payment) -> Delivery:
+        prediction_id = payment.prediction_id
+        if payment.state is PaymentState.SUBMITTING:
+            found = await self._settle(payment, None)
+            if found is None:
+                payment = await _step(self._ledger.not_sent, self._key, "the vendor's list does not hold it")
+            else:
+                prediction_id = found.id
+                self._live = found.id
+                payment = await _step(self._ledger.submitted, self._key, found.id)
+        if payment.state not in _IN_TRANSIT:
+            prediction_id = await self._send()
+        if payment.state is PaymentState.FINISHED:
+            return await self._collect(payment, await self._get(prediction_id))
+        self._live = prediction_id
+        prediction = await self._followed(prediction_id)
+        self._live = ""
+        return await self._concluded(prediction)
+
+    # ---- sending -------------------------------------------------------------------------------------------------
+
+    async def _send(self) -> str:
+        """Send it and return the vendor's id; a request that never left gives its claim back."""
+        try:
+            if self._order.before_sending is not None:
+                await self._order.before_sending(self._api)
+            given = await self._uploaded()
+            gate = self._desk.gate
+            async with gate.turn():
+                try:
+                    return await self._sent(given, gate)
+                except VendorFailureError as failure:
+                    gate.refused(failure.as_error(self._order.doing))
+                    raise
+        except BaseException:
+            row = await _step(self._ledger.payment, self._key)
+            if row is not None and row.state in {PaymentState.PLANNED, PaymentState.RESERVED}:
+                await _step(self._ledger.release, self._key)
+            raise
+
+    async def _uploaded(self) -> dict[str, Any]:
+        """The input as the vendor takes it: every file uploaded afresh, since addresses die within the hour.
+
+        An upload costs nothing and one too many only expires, so it may be repeated.
+        """
+        files = self._order.files
+        urls = await asyncio.gather(
+            *(
+                self._api.safely(lambda file=file: self._api.upload(file.path, file.content_type))
+                for file in files.values()
+            )
+        )
+        addresses = dict(zip(files, urls, strict=True))
+        return {name: _with_files(value, addresses) for name, value in self._order.request.input.items()}
+
+    async def _sent(self, given: Mapping[str, Any], gate: FirstAlone) -> str:
+        tries = 0
+        ends = self._time.monotonic() + self._patience.queue_s
+        while True:
+            await self._desk.limits.wait(CREATE_BUCKET, deadline_s=max(0.0, ends - self._time.monotonic()))
+            payment = await _step(self._ledger.submitting, self._key)
+            try:
+                prediction = await self._posted(given)
+            except VendorFailureError as failure:
+                prediction = None if failure.surely_unheard else await self._settle(payment, given)
+                if prediction is None:
+                    await _step(self._ledger.not_sent, self._key, as_reason(failure.kind, failure.text))
+                    tries += 1
+                    await self._wait_out(failure, tries, ends)
+                    continue
+            self._live = prediction.id
+            self._requests += 1
+            await _step(self._ledger.submitted, self._key, prediction.id)
+            gate.accepted()
+            return prediction.id
+
+    async def _posted(self, given: Mapping[str, Any]) -> Prediction:
+        """POST once. Cancelled while it is on its way, its answer is still heard, so that it can be cancelled too."""
+        request = self._order.request
+        post = asyncio.ensure_future(
+            self._api.create(
+                request.model,
+                request.version,
+                given,
+                cancel_after_s=self._order.deadline_s + self._patience.margin_s,
+            )
+        )
+        try:
+            return await asyncio.shield(post)
+        except asyncio.CancelledError:
+            await asyncio.wait([post], timeout=self._patience.goodbye_s)
+            if not post.done():
+                post.cancel()
+                await asyncio.wait([post])
+            if not post.cancelled() and post.exception() is None:
+                self._live = post.result().id
+                await _step(self._ledger.submitted, self._key, self._live)
+            raise
+
+    async def _wait_out(self, failure: VendorFailureError, tries: int, ends: float) -> None:
+        """Pause after a create that was not heard, or give up."""
+        pause_s = self._api.pause_s(tries, failure)
+        throttled = failure.kind is Kind.THROTTLED
+        too_late = self._time.monotonic() + pause_s > ends
+        if not failure.again or too_late or (not throttled and tries >= self._patience.tries):
+            raise failure
+        if throttled:
+            # Everybody of this machine waits, and this one in the same queue.
+            limits = self._desk.limits
+            await _step(lambda: limits.throttled(CREATE_BUCKET, pause_s, low_credit=failure.low_credit))
+        else:
+            await self._time.sleep(pause_s)
+
+    # ---- settling ------------------------------------------------------------------------------------------------
+
+    async def _settle(self, payment: Payment, given: Mapping[str, Any] | None) -> Prediction | None:
+        """Ask the vendor what became of a request of which nobody heard.
+
+        Args:
+            payment: Its row, ``submitting``.
+            given: The very input that was sent, if this process sent it.
+
+        Returns:
+            The prediction, or None where it is certain that there is none.
+
+        Raises:
+            UnknownPaymentError: It cannot be told; the row says so from now on.
+            VendorFailureError: The list cannot be had; the row stays ``submitting``.
+        """
+        sent_at = payment.sending_since or self._time.now()
+        since = sent_at - timedelta(seconds=self._patience.skew_s)
+        empty_looks = 0
+        while True:
+            looked_at = self._time.now()
+            found, doubtful = await self._candidates(since, given)
+            if found:
+                return _best(found, sent_at)
+            if doubtful:
+                reason = (
+                    f"sent at {sent_at:%Y-%m-%d %H:%M:%S} UTC and never heard of; predictions {', '.join(doubtful)} "
+                    "may be it, but their input can no longer be read"
+                )
+                await _step(self._ledger.unknown, self._key, reason)
+                raise error_of(Kind.UNKNOWN, reason, self._order.doing)
+            # A list that was read too soon after sending may not hold it yet.
+            if looked_at >= sent_at + timedelta(seconds=self._patience.settle_s):
+                empty_looks += 1
+            if empty_looks >= 2:
+                return None
+            await self._time.sleep(max(0.2, self._patience.settle_s / 2))
+
+    async def _candidates(self, since: datetime, given: Mapping[str, Any] | None) -> tuple[list[Prediction], list[str]]:
+        """Predictions that are this request, and ids of those that may be."""
+        request = self._order.request
+        found: list[Prediction] = []
+        doubtful: list[str] = []
+        for prediction in await self._api.safely(lambda: self._api.recent(since)):
+            if not _same_model(prediction, request):
+                continue
+            if not prediction.input:
+                doubtful.append(prediction.id)
+                continue
+            if given is not None and dict(prediction.input) == dict(given):
+                found.append(prediction)
+                continue
+            same = await self._same_input(request.input, prediction.input)
+            if same:
+                found.append(prediction)
+            elif same is None:
+                doubtful.append(prediction.id)
+        return found, doubtful
+
+    async def _same_input(self, asked: Mapping[str, Any], seen: Mapping[str, Any]) -> bool | None:
+        """Whether an input is the one asked for; None if that cannot be told."""
+        if asked.keys() != seen.keys():
+            return False
+        unclear = False
+        files: list[tuple[str, Any]] = []
+        for name, value in asked.items():
+            if _is_file(value):
+                files += _paired(value, seen[name])
+            elif value != seen[name]:
+                return False
+        for wanted, value in files:
+            found = None
+            if isinstance(value, str):
+                found = await self._api.safely(lambda value=value: self._api.content_hash(value))
+            if found is None:
+                unclear = True
+            elif f"sha256:{found}" != wanted:
+                return False
+        return None if unclear else True
+
+    # ---- following -----------------------------------------------------------------------------------------------
+
+    async def _get(self, prediction_id: str) -> Prediction:
+        try:
+            return await self._api.safely(lambda: self._api.get(prediction_id), deadline_s=self._order.deadline_s)
+        except VendorFailureError as failure:
+            if failure.kind is not Kind.NOT_FOUND:
+                raise
+            reason = f"the vendor does not know prediction {prediction_id}; was it made with another account's key?"
+            self._live = ""
+            raise error_of(Kind.UNKNOWN, reason, self._order.doing) from failure
+
+    async def _followed(self, prediction_id: str) -> Prediction:
+        """The prediction once it has ended; one that takes too long is cancelled."""
+        began = self._time.monotonic()
+        pause_s = self._patience.poll_first_s
+        while True:
+            prediction = await self._get(prediction_id)
+            taken_s = self._time.monotonic() - began
+            if prediction.final:
+                return prediction
+            if taken_s > self._order.deadline_s and not self._gave_up:
+                self._gave_up = True
+                prediction = await self._api.safely(lambda: self._api.cancel(prediction_id))
+                if prediction.final:
+                    return prediction
+            if taken_s > self._order.deadline_s + self._patience.margin_s:
+                # Not known to have ended: the row stays as it is, and a later call takes it up.
+                raise VendorFailureError(Kind.STOPPED, f"it is still {prediction.status} after being cancelled")
+            self._progress(min(0.9, 0.9 * taken_s / self._order.usual_s))
+            await self._time.sleep(pause_s)
+            pause_s = min(self._patience.poll_most_s, pause_s * 1.25)
+
+    async def _concluded(self, prediction: Prediction) -> Delivery:
+        """What to make of a prediction that has ended."""
+        if prediction.status == "succeeded":
+            cost = self._order.cost(prediction.metrics)
+            lost = prediction.data_removed and prediction.output_url(self._order.part) is None
+            if lost:
+                raise await self._failed(_LOST, cost)
+            payment = await _step(self._ledger.finished, self._key, cost, dict(prediction.metrics))
+            self._booked += cost
+            return await self._collect(payment, prediction)
+        cost = self._cost_of_nothing(prediction)
+        if prediction.status == "failed":
+            failure = prediction_failure(prediction.error)
+        elif prediction.status == "aborted":
+            failure = VendorFailureError(Kind.TIMED_OUT, "the vendor gave it up before it began; nothing was charged")
+        elif self._gave_up:
+            failure = VendorFailureError(Kind.TIMED_OUT, f"not done after {self._order.deadline_s:.0f} s, so cancelled")
+        else:
+            failure = VendorFailureError(Kind.STOPPED, "it was cancelled at the vendor")
+        raise await self._failed(failure, cost)
+
+    def _cost_of_nothing(self, prediction: Prediction) -> Decimal:
+        """What a prediction costs that gave nothing: its run time once it ran, or what the vendor says it billed."""
+        metrics = prediction.metrics
+        if prediction.status == "aborted":
+            return ZERO_USD
+        ran = bool(metrics.get("predict_time")) or prediction.started
+        billed = any(metrics.get(name) for name in _BILLED)
+        if prediction.status == "canceled":
+            return self._order.cost(metrics) if ran or billed else ZERO_USD
+        return self._order.cost(metrics) if billed or (self._order.by_hardware and ran) else ZERO_USD
+
+    async def _failed(self, failure: VendorFailureError, cost: Decimal) -> Exception:
+        """Write down that nothing came of it; returns what to raise."""
+        self._booked += cost
+        await _step(
+            lambda: self._ledger.failed(
+                self._key,
+                as_reason(failure.kind, failure.text),
+                cost_usd=cost,
+                may_retry=RULES[failure.kind].may_retry,
+            )
+        )
+        return _TryAgainError(failure) if failure.again else failure
+
+    # ---- collecting ----------------------------------------------------------------------------------------------
+
+    async def _collect(self, payment: Payment, prediction: Prediction) -> Delivery:
+        """Fetch the result, look at it, put it on the shelf."""
+        cost = payment.cost_usd if payment.cost_usd is not None else self._order.cost(prediction.metrics)
+        self._booked = max(self._booked, cost)
+        url = prediction.output_url(self._order.part)
+        if url is None:
+            raise await self._failed(_LOST if prediction.data_removed else _NOTHING, cost)
+        with tempfile.TemporaryDirectory(prefix="luxvid-", dir=self._desk.scratch) as folder:
+            file = Path(folder) / f"result{self._order.suffix}"
+            await self._fetched(prediction, url, file, cost)
+            name = f"{self._key}{self._order.suffix}"
+            sha256 = await _step(self._desk.shelf.keep, name, file)
+        done = await _step(self._ledger.delivered, self._key, name, sha256)
+        self._progress(1.0)
+        return await self._from_shelf(done, booked=True)
+
+    async def _fetched(self, prediction: Prediction, url: str, file: Path, cost: Decimal) -> None:
+        """Download it, again if it cannot be used; a second useless file is the vendor's."""
+        try:
+            await self._api.download(url, file, kinds=self._order.kinds)
+            try:
+                await _step(self._order.check, file)
+            except MediaError:
+                await self._api.download(url, file, kinds=self._order.kinds)
+                await _step(self._order.check, file)
+        except MediaError as error:
+            raise await self._failed(VendorFailureError(Kind.BAD_FILE, str(error)), cost) from error
+        except VendorFailureError as failure:
+            if failure.kind is Kind.NOT_FOUND:
+                gone = await self._get(prediction.id)
+                if gone.data_removed or gone.output_url(self._order.part) in {None, url}:
+                    raise await self._failed(_LOST, cost) from failure
+            raise
+
+    async def _from_shelf(self, payment: Payment, *, booked: bool = False) -> Delivery:
+        path = await _step(self._desk.shelf.fetch, payment.result, payment.sha256)
+        if path is None:
+            raise DamagedMediaError(
+                f"{self._order.doing}: it was paid for and delivered as {payment.result}, but that file is gone or "
+                "damaged; restore it, or forget the row with `luxvid ledger` to buy it anew"
+            )
+        return Delivery(
+            path=path,
+            sha256=payment.sha256,
+            cost_usd=self._booked if booked else ZERO_USD,
+            paid_now=booked,
+            requests=self._requests,
+            metrics=payment.metrics,
+        )
+
+    # ---- staying alive and leaving -------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _alive(self) -> AsyncGenerator[None]:
+        """Tell the ledger every few seconds that this process still works on it."""
+
+        async def beat() -> None:
+            while True:
+                await asyncio.sleep(self._patience.heartbeat_s)
+                with contextlib.suppress(LuxVidError):
+                    await _step(self._ledger.keep_alive, [self._key])
+
+        beating = asyncio.ensure_future(beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.wait([beating])
+
+    async def _say_goodbye(self) -> None:
+        """Cancel what is running at the vendor; whatever cannot be settled now is left for a later run."""
+        prediction_id, self._live = self._live, ""
+        if not prediction_id:
+            return
+        leaving = asyncio.ensure_future(self._cancelled(prediction_id))
+        await asyncio.wait([leaving], timeout=self._patience.goodbye_s)
+        if not leaving.done():
+            leaving.cancel()
+            await asyncio.wait([leaving])
+        if not leaving.cancelled():
+            leaving.exception()
+
+    async def _cancelled(self, prediction_id: str) -> None:
+        ended = await self._api.safely(lambda: self._api.cancel(prediction_id), deadline_s=self._patience.goodbye_s)
+        if ended.status in {"canceled", "aborted"}:
+            cost = self._cost_of_nothing(ended)
+            reason = as_reason(Kind.STOPPED, "the run was ended before it was done")
+            await _step(lambda: self._ledger.failed(self._key, reason, cost_usd=cost, may_retry=True))
+
+
+_LOST = VendorFailureError(Kind.LOST, "the result is no longer at the vendor")
+_NOTHING = VendorFailureError(Kind.NO_RESULT, "it succeeded without a result")
+
+
+async def _step(
+    function: Callable[_Arguments, _Result], *args: _Arguments.args, **kwargs: _Arguments.kwargs
+) -> _Result:
+    """Do one short blocking thing in a thread, always to its end: a step half taken would be a step unknown."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()
+        raise
+
+
+def _is_file(value: object) -> bool:
+    if isinstance(value, list):
+        entries = cast("list[object]", value)
+        return bool(entries) and all(_is_file(each) for each in entries)
+    return isinstance(value, str) and value.startswith("sha256:")
+
+
+def _with_files(value: Any, addresses: Mapping[str, str]) -> Any:
+    if not _is_file(value):
+        return value
+    if isinstance(value, list):
+        return [addresses[each] for each in cast("list[str]", value)]
+    return addresses[value]
+
+
+def _paired(asked: Any, seen: Any) -> list[tuple[str, Any]]:
+    """Each file asked for beside what stands in its place."""
+    wanted = cast("list[str]", asked if isinstance(asked, list) else [asked])
+    found = cast("list[Any]", seen if isinstance(seen, list) else [seen])
+    return [(each, found[place] if place < len(found) else "") for place, each in enumerate(wanted)]
+
+
+def _same_model(prediction: Prediction, request: PaidRequest) -> bool:
+    if request.version:
+        return prediction.version == request.version
+    return prediction.model == request.model
+
+
+def _best(found: list[Prediction], sent_at: datetime) -> Prediction:
+    """Of predictions with the very same input, any serves; the one that is alive or done, nearest to its sending."""
+
+    def rank(prediction: Prediction) -> tuple[bool, float]:
+        useless = prediction.status in {"failed", "canceled", "aborted"}
+        at = prediction.created_at or sent_at
+        return useless, abs((at - sent_at).total_seconds())
+
+    return min(found, key=rank)

@@ -1,0 +1,399 @@
+"""A paid request is paid for once: what happens at every step that can go wrong."""
+
+import asyncio
+import threading
+from decimal import Decimal
+
+import pytest
+from PIL import Image
+
+from luxvid_pipeline.domain.errors import (
+    BadKeyError,
+    BudgetExceededError,
+    ContentRefusedError,
+    DamagedMediaError,
+    InvalidRequestError,
+    NoCreditError,
+    RetryableProviderError,
+    UnknownPaymentError,
+)
+from luxvid_pipeline.domain.payments import Account, PaymentState
+from luxvid_pipeline.providers.replicate.client import Patience
+from luxvid_pipeline.providers.replicate.predictions import deliver
+from luxvid_pipeline_tests.providers.replicate.desk import KEY, MODEL, NO_PATIENCE, desk_for, veo_order
+from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("made")
+
+
+@pytest.fixture
+def sim(cache):
+    with ReplicateSimulator(picture_scale=0.1, cache=cache, seed=1, speed=0.0001) as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photos") / "pool.jpg"
+    Image.effect_noise((320, 180), 60).convert("RGB").save(path)
+    return path
+
+
+def run(order, desk):
+    return asyncio.run(deliver(order, desk))
+
+
+def row(desk, order):
+    return desk.ledger.payment(order.request.key)
+
+
+def test_a_clip_is_paid_for_once_and_then_comes_from_the_shelf(sim, photo, tmp_path):
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    first, second = run(order, desk), run(order, desk)
+    assert (first.paid_now, first.requests, first.cost_usd) == (True, 1, Decimal("0.4"))
+    assert (second.paid_now, second.requests, second.cost_usd) == (False, 0, 0)
+    assert first.sha256 == second.sha256
+    assert sim.counters()["accepted"] == 1
+    assert not sim.token_reached_delivery
+    (create,) = sim.log.entries(event="create")
+    assert create["headers"]["cancel-after"] == "80s"
+
+
+def test_four_tasks_that_ask_for_the_same_clip_pay_once(sim, photo, tmp_path):
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+
+    async def all_four():
+        return await asyncio.gather(*(deliver(order, desk) for _ in range(4)))
+
+    deliveries = asyncio.run(all_four())
+    assert sum(delivery.cost_usd for delivery in deliveries) == Decimal("0.4")
+    assert sim.counters()["accepted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "effect"),
+    [
+        pytest.param("create", script.drop_after(), id="the-job-exists-and-nobody-heard"),
+        pytest.param("create", script.drop(), id="the-connection-broke-before-it-was-heard"),
+        pytest.param("create", script.html(502), id="a-gateway-answers-for-the-vendor"),
+        pytest.param("create", script.throttle(0.05), id="throttled"),
+        pytest.param("create", script.throttle(0.05, header=False, body=False, words="none"), id="throttled-no-hint"),
+        pytest.param("upload", script.html(503), id="the-upload-fails-once"),
+        pytest.param("get", script.html(502), id="a-look-fails-once"),
+        pytest.param("get", script.throttle(0.05), id="a-look-is-throttled"),
+        pytest.param("get", script.drop(), id="a-look-breaks-off"),
+        pytest.param("download", script.redirect(), id="redirected"),
+        pytest.param("download", script.short_body(), id="the-download-breaks-off"),
+        pytest.param("download", script.wrong_length(), id="the-length-is-wrong"),
+        pytest.param("download", script.wrong_type(), id="a-page-instead-of-a-clip"),
+        pytest.param("download", script.garbage(), id="no-video-inside"),
+        pytest.param("download", script.html(503), id="the-delivery-host-is-busy"),
+        pytest.param("prediction", script.early_output(), id="output-before-the-end"),
+        pytest.param("prediction", script.inline_output(), id="output-inline"),
+    ],
+)
+def test_trouble_on_the_way_costs_nothing_extra(sim, photo, tmp_path, event, effect):
+    sim.script.on(event, effect)
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    delivery = run(order, desk)
+    assert delivery.cost_usd == Decimal("0.4")
+    assert sim.counters()["accepted"] == 1
+    assert row(desk, order).state is PaymentState.DELIVERED
+    assert not sim.token_reached_delivery
+
+
+@pytest.mark.parametrize(
+    ("effect", "error", "words"),
+    [
+        pytest.param(script.insufficient_credit(), NoCreditError, "buy credit", id="no-credit"),
+        pytest.param(script.unauthenticated(), BadKeyError, "REPLICATE_API_TOKEN", id="bad-key"),
+        pytest.param(
+            script.refuse_input(("enum", "input.duration", "must be 4, 6 or 8")),
+            InvalidRequestError,
+            "input.duration: must be 4, 6 or 8",
+            id="refused-input",
+        ),
+        pytest.param(script.invalid_version(), InvalidRequestError, "gone", id="version-gone"),
+        pytest.param(script.problem(404, "no such model"), InvalidRequestError, "gone", id="model-gone"),
+    ],
+)
+def test_a_create_that_is_refused_is_one_clear_error_and_holds_no_money(sim, photo, tmp_path, effect, error, words):
+    sim.script.on("create", effect, times=None)
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    with pytest.raises(error, match=words) as caught:
+        run(order, desk)
+    assert "1-arrival of villa-aurora" in str(caught.value)
+    assert row(desk, order) is None
+    assert sim.counters()["accepted"] == 0
+
+
+@pytest.mark.parametrize(
+    ("effect", "error", "state", "again"),
+    [
+        pytest.param(script.fail(script.E005), ContentRefusedError, PaymentState.FAILED, False, id="content-refused"),
+        pytest.param(
+            script.fail("Input validation error: image too small"),
+            InvalidRequestError,
+            PaymentState.FAILED,
+            False,
+            id="input-refused-late",
+        ),
+        pytest.param(script.end_as("aborted"), RetryableProviderError, PaymentState.FAILED, True, id="aborted"),
+        pytest.param(script.end_as("canceled"), RetryableProviderError, PaymentState.FAILED, True, id="canceled"),
+        pytest.param(script.output_null(), RetryableProviderError, PaymentState.FAILED, True, id="no-output"),
+        pytest.param(script.data_removed(), RetryableProviderError, PaymentState.FAILED, True, id="output-lost"),
+    ],
+)
+def test_a_prediction_without_a_result_is_one_clear_error(sim, photo, tmp_path, effect, error, state, again):
+    sim.script.prediction(MODEL, effect)
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    with pytest.raises(error):
+        run(order, desk)
+    assert row(desk, order).state is state
+    assert sim.counters()["accepted"] == 1
+    if again:
+        assert run(order, desk).requests == 1
+    else:
+        with pytest.raises(error, match="asked before"):
+            run(order, desk)
+        assert sim.counters()["accepted"] == 1
+
+
+def test_a_result_lost_at_the_vendor_keeps_its_cost(sim, photo, tmp_path):
+    sim.script.prediction(MODEL, script.data_removed())
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    with pytest.raises(RetryableProviderError, match="paid for; the vendor keeps results for one hour only"):
+        run(order, desk)
+    assert row(desk, order).cost_usd == Decimal("0.4")
+
+
+@pytest.mark.parametrize("error", [script.E003, script.E004])
+def test_high_demand_is_waited_out_and_asked_again(sim, photo, tmp_path, error):
+    sim.script.prediction(MODEL, script.fail(error), times=2)
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    assert run(order, desk).requests == 3
+    assert row(desk, order).attempt == 3
+
+
+def test_high_demand_that_lasts_ends_as_one_error(sim, photo, tmp_path):
+    sim.script.prediction(MODEL, script.fail(script.E003), times=None)
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    with pytest.raises(RetryableProviderError, match="4 times.*high demand"):
+        run(order, desk)
+    assert row(desk, order).cost_usd == 0
+
+
+def test_a_prediction_that_takes_too_long_is_cancelled(sim, photo, tmp_path):
+    sim.speed = 1.0
+    sim.script.prediction(MODEL, script.hold())
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo, deadline_s=0.2)
+    with pytest.raises(RetryableProviderError, match="not done after"):
+        run(order, desk)
+    assert sim.accepted[0].status == "canceled"
+    assert row(desk, order).state is PaymentState.FAILED
+
+
+def test_a_run_that_is_ended_cancels_what_is_in_flight_and_the_next_goes_on(sim, photo, tmp_path):
+    sim.script.prediction(MODEL, script.hold())
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo, deadline_s=100_000)
+
+    async def interrupted():
+        work = asyncio.create_task(deliver(order, desk))
+        while not sim.accepted:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        work.cancel()
+        await asyncio.wait([work])
+        assert work.cancelled()
+
+    asyncio.run(interrupted())
+    assert sim.accepted[0].status == "canceled"
+    assert run(order, desk).requests == 1
+    assert sim.counters()["accepted"] == 2
+
+
+def test_a_run_ended_while_the_request_is_on_its_way_still_hears_the_id(sim, photo, tmp_path):
+    sim.script.on("create", script.delay(0.3))
+    sim.script.prediction(MODEL, script.hold())
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo, deadline_s=100_000)
+
+    async def interrupted():
+        work = asyncio.create_task(deliver(order, desk))
+        while (found := row(desk, order)) is None or found.state is not PaymentState.SUBMITTING:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        work.cancel()
+        await asyncio.wait([work])
+
+    asyncio.run(interrupted())
+    assert sim.accepted[0].status == "canceled"
+    assert row(desk, order).state is PaymentState.FAILED
+
+
+def _sent_by_a_process_that_died(sim, order, desk, *, accepted, prediction_id=False):
+    """Leave the ledger as a crash would: the request written down as leaving, or as sent."""
+
+    async def send():
+        async with desk.api.session() as api:
+            urls = {name: await api.upload(file.path, file.content_type) for name, file in order.files.items()}
+            given = {name: urls.get(value, value) for name, value in order.request.input.items()}
+            return await api.create(order.request.model, "", given)
+
+    desk.ledger.claim(order.request)
+    desk.ledger.submitting(order.request.key)
+    made = asyncio.run(send()) if accepted else None
+    if made is not None and prediction_id:
+        desk.ledger.submitted(order.request.key, made.id)
+    desk.ledger.let_go([order.request.key])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("accepted", "known", "creates"),
+    [
+        pytest.param(True, True, 1, id="died-while-polling"),
+        pytest.param(True, False, 1, id="died-before-it-heard-the-id"),
+        pytest.param(False, False, 1, id="died-before-it-was-sent"),
+    ],
+)
+def test_a_crash_is_settled_without_a_second_payment(sim, photo, tmp_path, accepted, known, creates):
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    other = veo_order(photo, prompt="another scene")
+    run(other, desk)
+    _sent_by_a_process_that_died(sim, order, desk, accepted=accepted, prediction_id=known)
+    assert run(order, desk).cost_usd == Decimal("0.4")
+    assert sim.counters()["accepted"] == creates + 1
+
+
+def test_what_can_no_longer_be_told_is_left_to_a_person(sim, photo, tmp_path):
+    patience = Patience(**{**_fields(NO_PATIENCE), "skew_s": 7200.0})
+    desk, order = desk_for(sim.base_url, tmp_path, patience=patience), veo_order(photo)
+    _sent_by_a_process_that_died(sim, order, desk, accepted=True)
+    sim.age(3700)
+    with pytest.raises(UnknownPaymentError, match="luxvid ledger"):
+        run(order, desk)
+    assert row(desk, order).state is PaymentState.UNKNOWN
+    with pytest.raises(UnknownPaymentError):
+        run(order, desk)
+    assert sim.counters()["accepted"] == 1
+
+
+def _fields(patience):
+    return {name: getattr(patience, name) for name in patience.__dataclass_fields__}
+
+
+def test_a_result_that_was_not_fetched_within_the_hour_is_said_to_be_lost(sim, photo, tmp_path):
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    made = _sent_by_a_process_that_died(sim, order, desk, accepted=True, prediction_id=True)
+
+    async def until_done():
+        async with desk.api.session() as api:
+            while not (await api.get(made.id)).final:
+                await asyncio.sleep(0.02)
+
+    asyncio.run(until_done())
+    sim.age(3700)
+    with pytest.raises(RetryableProviderError, match="result lost"):
+        run(order, desk)
+    assert row(desk, order).state is PaymentState.FAILED
+    assert row(desk, order).cost_usd == Decimal("0.4")
+
+
+def test_a_finished_prediction_is_only_fetched(sim, photo, tmp_path):
+    patience = Patience(**{**_fields(NO_PATIENCE), "backoff_most_s": 4000.0, "backoff_first_s": 4000.0})
+    impatient, order = desk_for(sim.base_url, tmp_path, patience=patience), veo_order(photo)
+    sim.script.download(script.html(500), times=None)
+    with pytest.raises(RetryableProviderError):
+        run(order, impatient)
+    assert row(impatient, order).state is PaymentState.FINISHED
+    sim.script.clear()
+    desk = desk_for(sim.base_url, tmp_path)
+    delivery = run(order, desk)
+    assert (delivery.requests, delivery.cost_usd, delivery.paid_now) == (0, Decimal("0.4"), True)
+    assert sim.counters()["accepted"] == 1
+
+
+def test_a_delivered_clip_that_left_the_shelf_is_not_bought_again_unasked(sim, photo, tmp_path):
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    run(order, desk).path.unlink()
+    with pytest.raises(DamagedMediaError, match="luxvid ledger"):
+        run(order, desk)
+    assert sim.counters()["accepted"] == 1
+
+
+def test_nothing_is_sent_beyond_the_budget(sim, photo, tmp_path):
+    account = Account(listing="villa-aurora", stage="clips", budget_usd=Decimal("0.3"))
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo, account=account)
+    with pytest.raises(BudgetExceededError):
+        run(order, desk)
+    assert sim.log.entries(event="create") == []
+    assert sim.log.entries(event="upload") == []
+
+
+def test_the_first_goes_alone_and_an_empty_account_is_asked_once(sim, photo, tmp_path):
+    sim.out_of_credit = True
+    desk = desk_for(sim.base_url, tmp_path)
+
+    async def seven():
+        orders = [veo_order(photo, prompt=f"scene {number}") for number in range(7)]
+        return await asyncio.gather(*(deliver(order, desk) for order in orders), return_exceptions=True)
+
+    outcomes = asyncio.run(seven())
+    assert [type(outcome) for outcome in outcomes] == [NoCreditError] * 7
+    assert len(sim.log.entries(event="create")) == 1
+
+
+def test_all_others_follow_when_the_first_is_accepted(sim, photo, tmp_path):
+    sim.script.on("create", script.delay(0.2), nth=1)
+    sim.script.prediction(MODEL, script.latency(0, 10_000), nth=1)
+    desk = desk_for(sim.base_url, tmp_path)
+
+    async def seven():
+        orders = [veo_order(photo, prompt=f"scene {number}", deadline_s=100_000) for number in range(7)]
+        return await asyncio.gather(*(deliver(order, desk) for order in orders))
+
+    assert len(asyncio.run(seven())) == 7
+    created = [prediction.created for prediction in sim.accepted]
+    assert max(created[1:]) - created[0] < 0.9, "the others waited for the first clip, not for its acceptance"
+
+
+def test_a_starved_account_slows_everybody_down(sim, photo, tmp_path):
+    sim.script.on_create(1, script.throttle(30))
+    patience = Patience(**{**_fields(NO_PATIENCE), "queue_s": 60.0})
+    desk = desk_for(sim.base_url, tmp_path, patience=patience)
+    run(veo_order(photo), desk)
+    ((bucket, wait_s, low_credit),) = desk.limits.throttles
+    assert (bucket, low_credit) == ("replicate:create", True)
+    assert 30 <= wait_s <= 31
+
+
+def test_the_key_is_nowhere(sim, photo, tmp_path, caplog):
+    sim.script.on("create", script.problem(401, f"Bearer {KEY} is not valid"), times=None)
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    with caplog.at_level("DEBUG"), pytest.raises(BadKeyError) as caught:
+        run(order, desk)
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert KEY not in f"{caught.value!r} {caught.value.__cause__!r} {caplog.text} {desk.api!r}"
+    assert KEY.encode() not in kept
+
+
+def test_without_a_key_nothing_is_asked(sim, photo, tmp_path):
+    desk, order = desk_for(sim.base_url, tmp_path, token=""), veo_order(photo)
+    with pytest.raises(BadKeyError, match="REPLICATE_API_TOKEN is not set"):
+        run(order, desk)
+    assert sim.log.entries() == []
+
+
+def test_two_threads_with_the_same_request_pay_once(sim, photo, tmp_path):
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(run(order, desk))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(delivery.requests for delivery in found) == [0, 0, 1]
+    assert sim.counters()["accepted"] == 1
