@@ -32,6 +32,8 @@ class Card:
         fields: Its input fields as in ``data/models``.
         output: Its output schema.
         first_field, last_field: Names of the photo fields; empty where there is none.
+        price: As in ``data/models``.
+        fixed_output: What it always gives, for models that are not simulated; None for those that are.
     """
 
     name: str
@@ -42,10 +44,13 @@ class Card:
     first_field: str
     last_field: str
     price: dict[str, Any] = field(default_factory=dict)
+    fixed_output: Any = None
 
     @property
     def kind(self) -> str:
-        """``video``, ``music`` or ``image``."""
+        """``video``, ``music``, ``image``, or ``fixed`` for a model whose output a test gave."""
+        if self.fixed_output is not None:
+            return "fixed"
         if self.name == "google/nano-banana":
             return "image"
         return "video" if self.first_field else "music"

@@ -91,7 +91,7 @@ def clip(
     else:
         inset_x, inset_y = width // 20, height // 20
         end = filled(start[inset_y : height - inset_y, inset_x : width - inset_x], width, height)
-    a, b = (cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420) for image in (start, end))
+    a, b = (_yuv420(image) for image in (start, end))
     seconds = frames / fps
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "clip.mp4"
@@ -102,10 +102,11 @@ def clip(
         )
         command = [
             imageio_ffmpeg.get_ffmpeg_exe(),
-            *"-y -v error -f rawvideo -pix_fmt yuv420p -colorspace bt709 -color_range tv".split(),
+            *"-y -v error -f rawvideo -pix_fmt yuv420p".split(),
             *["-s", f"{width}x{height}", "-r", str(fps), "-i", "pipe:0", *sound],
             *"-c:v libx264 -preset ultrafast -tune zerolatency -crf 20 -threads 1".split(),
             *"-fflags +bitexact -flags:v +bitexact -flags:a +bitexact -map_metadata -1 -movflags +faststart".split(),
+            *"-vf setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv".split(),
             *(["-c:a", "aac", "-b:a", "96k"] if audio else ["-an"]),
             str(out),
         ]
@@ -124,6 +125,18 @@ def clip(
         if process.wait():
             raise RuntimeError(f"ffmpeg: {said.decode(errors='replace')}")
         return out.read_bytes()
+
+
+def _yuv420(image: np.ndarray) -> np.ndarray:
+    """Convert BGR to planar 4:2:0 in BT.709, limited range; OpenCV itself only knows BT.601."""
+    kr, kb = 0.2126, 0.0722
+    red, green, blue = (image[..., place].astype(np.float32) / 255 for place in (2, 1, 0))
+    luma = kr * red + (1 - kr - kb) * green + kb * blue
+    planes = [16 + 219 * luma]
+    for colour, weight in ((blue, kb), (red, kr)):
+        chroma = 128 + 224 * (colour - luma) / (2 * (1 - weight))
+        planes.append(cv2.resize(chroma, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA))
+    return np.concatenate([np.rint(plane).clip(0, 255).astype(np.uint8).ravel() for plane in planes])
 
 
 def sound(data: bytes, hertz: int, channels: int) -> np.ndarray:
@@ -210,7 +223,7 @@ def musicgen(full: Mapping[str, Any], input_audio: bytes | None) -> tuple[bytes,
     softened = 0.5 * before + 0.5 * np.concatenate([before[:1], before[:-1]]) if len(before) else before
     whole = np.concatenate([softened, fresh])
     level = np.sqrt(np.mean(np.square(whole))) or 1.0
-    whole = whole * (0.1 / level)
+    whole = whole * (0.16 / level)
     whole /= max(1.0, float(np.abs(whole).max()))
     encode = mp3 if full["output_format"] == "mp3" else wav
     return encode(whole, MUSICGEN_HZ), len(whole) / MUSICGEN_HZ

@@ -33,7 +33,7 @@ from luxvid_pipeline_tests.simulators.script import Effect, Script
 from luxvid_pipeline_tests.simulators.webhooks import WebhookSender
 from luxvid_pipeline_tests.simulators.wire import LoopbackServer, Part, Reply, Request, RequestLog
 
-LATENCY_S = {"video": 60.0, "music": 8.0, "image": 6.0}
+LATENCY_S = {"video": 60.0, "music": 8.0, "image": 6.0, "fixed": 2.0}
 """Simulated seconds from create to the end, by kind of model."""
 
 _ENDED = frozenset({"succeeded", "failed", "canceled", "aborted"})
@@ -81,6 +81,7 @@ class Prediction:
     delivered: list[str] = field(default_factory=list)
     removed: bool = False
     shown_early: bool = False
+    told_early: bool = False
     webhook: str = ""
     webhook_events: tuple[str, ...] = ()
     told: set[str] = field(default_factory=set)
@@ -214,6 +215,21 @@ class ReplicateSimulator:
                     known = {"name": name, "type": "string", "required": False}
                     card.fields.append(known)
                 known.update(facts)
+
+    def add_model(
+        self, name: str, *, version: str, fields: list[dict[str, Any]], is_official: bool, output: Any
+    ) -> None:
+        """Add a model that always gives ``output``; ``fields`` as in ``data/models``."""
+        self.cards[name] = Card(
+            name=name,
+            version=version,
+            is_official=is_official,
+            fields=fields,
+            output={},
+            first_field="",
+            last_field="",
+            fixed_output=output,
+        )
 
     def age(self, seconds: float) -> None:
         """Let everything there is grow older by so many seconds, deadlines and expiries included."""
@@ -362,9 +378,10 @@ class ReplicateSimulator:
             wait_s = min(60.0, float(seconds or 60))
             headers["Preference-Applied"] = prefer
             self._wait(prediction, wait_s * self.speed)
-            status = 201 if prediction.status in _ENDED or prediction.shown_early else 202
         with self._lock:
             shown = self._shown(prediction, fresh=not prefer)
+        if prefer and "output" not in shown and prediction.status not in _ENDED:
+            status = 202
         headers["Location"] = shown["urls"]["get"]
         return Reply(status, shown, headers, note={"prediction": prediction.id, "paid": True})
 
@@ -407,7 +424,6 @@ class ReplicateSimulator:
                 if prediction.status in _ENDED:
                     return
                 if "early_output" in prediction.effects and self._output_ready(prediction):
-                    prediction.shown_early = False
                     return
             time.sleep(min(0.01, real_s / 10))
 
@@ -454,7 +470,8 @@ class ReplicateSimulator:
                 return problem(404, "The requested resource could not be found.", "Not found")
             self._settle(prediction)
             if prediction.status not in _ENDED:
-                self._end(prediction, "canceled", time.time())
+                not_started = prediction.started is None and self.era == "2026"
+                self._end(prediction, "aborted" if not_started else "canceled", time.time())
                 shown = self._shown(prediction) | {"output": None, "logs": None}
             else:
                 shown = self._shown(prediction)
@@ -482,6 +499,7 @@ class ReplicateSimulator:
                 "github_url": None,
                 "paper_url": None,
                 "license_url": None,
+                "created_at": "2026-01-15T09:00:00.123456Z",
                 "run_count": 1000 + len(self.predictions),
                 "cover_image_url": None,
                 "default_example": None,
@@ -547,13 +565,16 @@ class ReplicateSimulator:
             self._end(prediction, effects["end_as"]["status"], at)
             return
         outputs = [self._put(prediction, *one) for one in made.result()]
-        prediction.output = outputs[0] if len(outputs) == 1 else {"audio": outputs[0], "spectrogram": outputs[1]}
+        if not outputs:
+            prediction.output = prediction.card.fixed_output
+        else:
+            prediction.output = outputs[0] if len(outputs) == 1 else {"audio": outputs[0], "spectrogram": outputs[1]}
         if "output_null" in effects:
             prediction.output = None
         if "inline_output" in effects:
             _, content_type, content = made.result()[0]
             prediction.output = f"data:{content_type};base64,{base64.b64encode(content).decode()}"
-        if "early_output" in effects and not prediction.shown_early:
+        if "early_output" in effects and not prediction.told_early:
             prediction.shown_early = True
             return
         self._end(prediction, "succeeded", at)
@@ -562,7 +583,9 @@ class ReplicateSimulator:
 
     def _end(self, prediction: Prediction, status: str, at: float) -> None:
         prediction.status, prediction.completed = status, at
-        if status in {"aborted"} or prediction.started is None:
+        if prediction.made and status in {"aborted", "canceled"}:
+            prediction.made.cancel()
+        if status == "aborted" or prediction.started is None:
             prediction.started = None
             prediction.metrics = {"total_time": round((at - prediction.created) / max(self.speed, 1e-9), 6)}
             return
@@ -621,6 +644,7 @@ class ReplicateSimulator:
             shown |= {"completed_at": _stamp(prediction.completed or 0), "metrics": prediction.metrics}
         if ended or prediction.shown_early:
             shown["output"] = prediction.output
+            prediction.told_early = True
         return shown
 
     # --- making ------------------------------------------------------------------------------------------------------
@@ -631,6 +655,8 @@ class ReplicateSimulator:
         if fault := cross_field_fault(card, full, interpolation_needs_8_s=self.interpolation_needs_8_s):
             raise footage.BadInputError(fault)
         odd = prediction.effects.get("odd_media", {})
+        if card.kind == "fixed":
+            return []
         if "bytes" in odd:
             content_type = {"video": "video/mp4", "music": "audio/wav", "image": "image/jpeg"}[card.kind]
             return [("tmpodd.mp4", content_type, str(odd["bytes"]).encode())]
