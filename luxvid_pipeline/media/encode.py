@@ -1,27 +1,28 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 """The film's own format: how pictures become H.264, in one place.
 
-Belongs here: the encoder's settings, the writer that feeds frames to ffmpeg one by one.
+Belongs here: the encoder's settings, the writer that encodes frames one by one.
 Does not belong here: drawing frames (``media/clips.py``), joining clips and sound (``media/film.py``).
 """
 
 import contextlib
-import os
-import select
-import subprocess
-import tempfile
+import errno
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Any, Self
 
-import ffmpeg
+import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
+from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
-from luxvid_pipeline.media.ffmpeg import ffmpeg_failure, ffmpeg_path
 
 PRESET = "veryfast"
 CRF = 21
@@ -29,15 +30,20 @@ CRF = 21
 reaches VMAF 97.9 to 99.7 for 38 ms of processor a frame; ``fast`` (at 18 and 20) gains at most 0.8 for 2 to 2.3 times
 the time, ``superfast`` falls to 94.9 on foliage."""
 
-ENCODER_THREADS = 1
-"""Part of what decides the bytes. With two, the same frames gave different bytes under load: the ceiling's rate control
-looks at frames in flight. One clip alone takes 3.5 s instead of 2.7 s; two at a time take the same (4.5 and 4.7 s)."""
+ENCODER_THREADS = 2
+"""Part of what decides the bytes. x264's frame threads give the same bytes however loaded the machine is, but only
+without a ceiling on the bit rate, whose control looks at frames in flight; so a clip is encoded without one, and the
+rare clip above the ceiling is encoded once more with it, by one thread."""
 
 _CEILING_BITS_PER_PIXEL = 0.257
 """Ceiling of the bit rate: 16 Mbit/s at 1080p30, twice what YouTube advises for an upload, so that foliage in motion
 keeps its detail and the buffer's swing stays below 20 Mbit/s over a scene."""
 
-_PIPE_BYTES = 1 << 20
+_FRAMES_AHEAD = 2
+"""Frames that may wait for the encoder, so that the next one is drawn while x264 still works on those before."""
+
+_WITHOUT_SEI = "filter_units=remove_types=6"
+"""x264 signs its streams with version and settings in an SEI message; nothing else of ours needs one."""
 
 Frame = NDArray[np.uint8]
 
@@ -52,8 +58,8 @@ def gop_frames(film: FilmFormat = FULL_HD) -> int:
     return max(1, round(film.fps / 2))
 
 
-def x264_options(film: FilmFormat = FULL_HD, *, threads: int = ENCODER_THREADS) -> dict[str, str | int]:
-    """Return ffmpeg's output options for the film's picture, whoever encodes it.
+def x264_options(film: FilmFormat = FULL_HD, *, threads: int = 1) -> dict[str, str | int]:
+    """Return the ffmpeg program's output options for the film's picture, with the ceiling on its bit rate.
 
     Every encode with them has the same SPS and PPS, so that clips join by stream copy, and the same input gives the
     same bytes whatever else the machine does: threads are fixed, versions and times are not written.
@@ -66,22 +72,28 @@ def x264_options(film: FilmFormat = FULL_HD, *, threads: int = ENCODER_THREADS) 
         Closed groups of half the frame rate and two B-frames:
         https://support.google.com/youtube/answer/1722171
     """
-    kbps, gop = ceiling_kbps(film), gop_frames(film)
     return {
         "c:v": "libx264",
-        "preset": PRESET,
-        "crf": CRF,
-        "maxrate": f"{kbps}k",
-        "bufsize": f"{kbps}k",
-        "profile:v": "high",
+        **_codec_options(film),
+        **_ceiling_options(film),
         "pix_fmt": "yuv420p",
         "r": str(film.fps),
         "fps_mode": "cfr",
+        "threads": threads,
+        "bsf:v": _WITHOUT_SEI,
+    }
+
+
+def _codec_options(film: FilmFormat) -> dict[str, str | int]:
+    gop = gop_frames(film)
+    return {
+        "preset": PRESET,
+        "crf": CRF,
+        "profile": "high",
         "g": gop,
         "keyint_min": gop,
         "sc_threshold": 0,
         "bf": 2,
-        "threads": threads,
         "x264-params": "open-gop=0:b-adapt=1:force-cfr=1:lookahead-threads=1",
         "color_primaries": "bt709",
         "color_trc": "bt709",
@@ -89,9 +101,11 @@ def x264_options(film: FilmFormat = FULL_HD, *, threads: int = ENCODER_THREADS) 
         "color_range": "tv",
         "chroma_sample_location": "left",
         "flags": "+cgop+bitexact",
-        # x264 signs its streams with version and settings in an SEI message; nothing else of ours needs one.
-        "bsf:v": "filter_units=remove_types=6",
     }
+
+
+def _ceiling_options(film: FilmFormat) -> dict[str, str | int]:
+    return {"maxrate": f"{ceiling_kbps(film)}k", "bufsize": f"{ceiling_kbps(film)}k"}
 
 
 def mp4_options(film: FilmFormat = FULL_HD) -> dict[str, str | int]:
@@ -125,10 +139,10 @@ def planes(frame: Frame) -> tuple[Frame, Frame, Frame]:
 
 
 class ClipWriter:
-    """Encodes frames as they come; memory does not grow with the clip's length.
+    """Encodes frames as they come, in a thread of its own; memory does not grow with the clip's length.
 
-    A context manager: leaving it finishes the file; leaving it by an exception ends ffmpeg and removes the part that
-    was written. The file is written where it is asked for; whoever wants it to appear whole moves it into place.
+    A context manager: leaving it finishes the file; leaving it by an exception removes the part that was written. The
+    file is written where it is asked for; whoever wants it to appear whole moves it into place.
     """
 
     def __init__(
@@ -138,7 +152,6 @@ class ClipWriter:
         *,
         doing: str = "",
         threads: int = ENCODER_THREADS,
-        stall_s: float = 60.0,
     ) -> None:
         """Prepare to write ``into``.
 
@@ -147,53 +160,19 @@ class ClipWriter:
             film: Size and rate.
             doing: What this is about, for errors (``shooting 2-bedroom of villa-aurora``).
             threads: Encoder threads; part of what decides the bytes.
-            stall_s: Seconds without any progress after which ffmpeg is given up.
         """
         self._into = into
         self._film = film
         self._doing = doing or f"encoding {into.name}"
         self._threads = threads
-        self._stall_s = stall_s
-        self._process: subprocess.Popen[bytes] | None = None
-        self._said: IO[bytes] | None = None
+        self._encoder: _Encoder | None = None
+        self._thread = ThreadPoolExecutor(1, "encode")
+        self._waiting: deque[Future[Frame]] = deque()
         self.frames_written = 0
 
-    def command(self) -> list[str]:
-        """Return the whole command line."""
-        film = self._film
-        source = ffmpeg.input(
-            "pipe:0",
-            f="rawvideo",
-            pix_fmt="yuv420p",
-            s=f"{film.width_px}x{film.height_px}",
-            r=str(film.fps),
-            color_primaries="bt709",
-            color_trc="bt709",
-            colorspace="bt709",
-            color_range="tv",
-            chroma_sample_location="left",
-        )
-        options = {**x264_options(film, threads=self._threads), **mp4_options(film)}
-        command: list[str] = (
-            ffmpeg.output(source, str(self._into), **options)
-            .global_args("-hide_banner", "-loglevel", "error")
-            .overwrite_output()
-            .compile(cmd=ffmpeg_path())
-        )
-        return command
-
     def __enter__(self) -> Self:
-        self._said = tempfile.TemporaryFile()
-        try:
-            self._process = subprocess.Popen(
-                self.command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said
-            )
-        except OSError as error:
-            self._said.close()
-            raise MediaError(f"{self._doing}: ffmpeg could not be started: {error}") from error
-        pipe = self._pipe()
-        os.set_blocking(pipe, False)
-        _widen(pipe)
+        with self._told():
+            self._encoder = _Encoder(self._into, self._film, self._threads)
         return self
 
     def write(self, frame: Frame) -> None:
@@ -203,102 +182,138 @@ class ClipWriter:
             frame: A buffer as ``empty_frame`` makes it; it may be used again right away.
 
         Raises:
-            MediaError: ffmpeg gave up, or has not taken anything for ``stall_s``.
+            MediaError: It is no frame of this film, or the file cannot be written.
         """
         film = self._film
         if frame.shape != (film.height_px * 3 // 2, film.width_px) or frame.dtype != np.uint8:
             raise MediaError(
                 f"{self._doing}: a frame of shape {frame.shape} is no {film.width_px}x{film.height_px} picture"
             )
-        rest = np.ascontiguousarray(frame).data.cast("B")
-        pipe = self._pipe()
-        while len(rest):
-            _, ready, _ = select.select([], [pipe], [], self._stall_s)
-            if not ready:
-                raise MediaError(f"{self._doing}: ffmpeg took no frame for {self._stall_s:.0f} s")
-            try:
-                rest = rest[os.write(pipe, rest) :]
-            except BlockingIOError:
-                continue
-            except BrokenPipeError as error:
-                raise self._failure() from error
+        if self._encoder is None:
+            raise MediaError(f"{self._doing}: the writer is used outside its 'with' block")
+        with self._told():
+            done = len(self._waiting) >= _FRAMES_AHEAD
+            buffer = self._waiting.popleft().result() if done else empty_frame(film)
+        np.copyto(buffer, frame)
+        self._waiting.append(self._thread.submit(self._encoder.encode, buffer))
         self.frames_written += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        encoder, self._encoder = self._encoder, None
+        if encoder is None:
+            return
         try:
-            if kind is not None:
-                self._discard()
-                return
-            try:
-                self._finish()
-            except BaseException:
-                self._discard()
-                raise
+            if kind is None:
+                self._finish(encoder)
+        except BaseException:
+            kind = MediaError
+            raise
         finally:
-            self._close()
+            self._thread.shutdown(cancel_futures=True)
+            if kind is not None:
+                encoder.abandon()
+                self._into.unlink(missing_ok=True)
 
-    def _finish(self) -> None:
-        process = self._running()
-        # Not process.stdin.close(): a broken pipe at the very end is told by the exit code.
-        self._close_pipe()
-        try:
-            returncode = process.wait(self._stall_s + self.frames_written)
-        except subprocess.TimeoutExpired as error:
-            raise MediaError(f"{self._doing}: ffmpeg did not finish") from error
-        if returncode != 0:
-            raise self._failure()
+    def _finish(self, encoder: "_Encoder") -> None:
         if self.frames_written == 0:
             raise MediaError(f"{self._doing}: no frame was written")
+        with self._told():
+            while self._waiting:
+                self._waiting.popleft().result()
+            encoder.finish()
+            seconds = self.frames_written / self._film.fps
+            if self._into.stat().st_size * 8 > 1000 * ceiling_kbps(self._film) * seconds:
+                _encode_below_ceiling(self._into, self._film)
 
-    def _failure(self) -> MediaError:
-        """What ffmpeg said when it ended; it is given a moment to end."""
-        process = self._running()
+    @contextlib.contextmanager
+    def _told(self) -> Generator[None]:
+        """Turn what FFmpeg raises into one error that says what was being done."""
         try:
-            returncode = process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            returncode = process.wait()
-        said = ""
-        if self._said is not None:
-            self._said.seek(0)
-            said = self._said.read().decode(errors="replace")
-        return MediaError(ffmpeg_failure(self._doing, returncode, said))
-
-    def _discard(self) -> None:
-        process = self._running()
-        process.kill()
-        process.wait()
-        self._into.unlink(missing_ok=True)
-
-    def _close(self) -> None:
-        self._close_pipe()
-        if self._said is not None:
-            self._said.close()
-
-    def _close_pipe(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            raise MediaError(f"{self._doing}: the writer is used outside its 'with' block")
-        return self._process
-
-    def _pipe(self) -> int:
-        stdin = self._running().stdin
-        if stdin is None or stdin.closed:
-            raise MediaError(f"{self._doing}: the writer is used after its 'with' block")
-        return stdin.fileno()
+            yield
+        except (FFmpegError, OSError) as error:
+            full = error.errno == errno.ENOSPC
+            reason = "the disk is full; free some space" if full else error.strerror or str(error)
+            raise MediaError(f"{self._doing}: {self._into.name} cannot be written: {reason}") from error
 
 
-def _widen(pipe: int) -> None:
-    """Let the pipe hold a third of a 1080p frame, where the system allows it, so both ends switch less often."""
+class _Encoder:
+    """One MP4 being written; FFmpeg's own errors."""
+
+    def __init__(self, into: Path, film: FilmFormat, threads: int, *, ceiling: bool = False) -> None:
+        options = {key: str(value) for key, value in mp4_options(film).items() if key not in {"f", "map_metadata"}}
+        self._film = film
+        self._container: Any = av.open(str(into), "w", format="mp4", options=options)
+        stream = self._container.add_stream("libx264", rate=film.fps)
+        stream.width, stream.height, stream.pix_fmt = film.width_px, film.height_px, "yuv420p"
+        stream.time_base = Fraction(1, timescale(film.fps))
+        context = stream.codec_context
+        context.thread_count, context.thread_type = threads, "FRAME"
+        codec = {**_codec_options(film), **(_ceiling_options(film) if ceiling else {})}
+        context.options = {key: str(value) for key, value in codec.items()}
+        self._stream: Any = stream
+        self._filter: Any = None
+        self._frames = 0
+
+    def encode(self, frame: Frame) -> Frame:
+        """Encode a frame and return it, to be used again."""
+        if self._container is None:
+            return frame
+        try:
+            self._encode(frame)
+        except BaseException:
+            self.abandon()  # FFmpeg's muxer crashes when it is given more after it failed
+            raise
+        return frame
+
+    def _encode(self, frame: Frame) -> None:
+        picture = av.VideoFrame.from_numpy_buffer(frame, format="yuv420p")
+        picture.pts, picture.time_base = self._frames, 1 / self._film.fps
+        self._frames += 1
+        self._mux(self._stream.encode(picture))
+
+    def finish(self) -> None:
+        self._mux(self._stream.encode(None))
+        if self._filter is not None:
+            self._mux_filtered(self._filter.filter(None))
+        self._container.close()
+        self._release()
+
+    def abandon(self) -> None:
+        with contextlib.suppress(FFmpegError, OSError):
+            if self._container is not None:
+                self._container.close()
+        self._release()
+
+    def _release(self) -> None:
+        # The encoder holds a hundred megabytes as long as anything refers to it.
+        self._container = self._stream = self._filter = None
+
+    def _mux(self, packets: Iterable[Any]) -> None:
+        for packet in packets:
+            if self._filter is None:  # now, since the encoder is open and its parameters are known
+                self._filter = BitStreamFilterContext(_WITHOUT_SEI, in_stream=self._stream)
+            self._mux_filtered(self._filter.filter(packet))
+
+    def _mux_filtered(self, packets: Iterable[Any]) -> None:
+        for packet in packets:
+            packet.stream = self._stream
+            self._container.mux_one(packet)
+
+
+def _encode_below_ceiling(clip: Path, film: FilmFormat) -> None:
+    """Encode a clip again with the ceiling on its bit rate; one thread, as its rate control needs for equal bytes."""
+    part = clip.with_name(f"{clip.name}.again")
     try:
-        import fcntl  # noqa: PLC0415 - not on every system
-
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    except (ImportError, AttributeError, PermissionError):
-        return
+        with av.open(str(clip)) as source:
+            encoder = _Encoder(part, film, 1, ceiling=True)
+            try:
+                for frame in source.decode(video=0):
+                    encoder.encode(np.asarray(frame.to_ndarray(format="yuv420p"), np.uint8))
+                encoder.finish()
+            finally:
+                encoder.abandon()
+        part.replace(clip)
+    finally:
+        part.unlink(missing_ok=True)
