@@ -144,9 +144,9 @@ class Database:
                     connection.execute(schema.version.insert().values(version=schema.VERSION))
                     return
         if found != schema.VERSION:
-            newer = "newer" if found > schema.VERSION else "older"
+            which = "a newer" if found > schema.VERSION else "an older"
             raise LedgerError(
-                f"the ledger {self} was written by a {newer} LuxVid (its version is {found}, this LuxVid knows "
+                f"the ledger {self} was written by {which} LuxVid (its version is {found}, this LuxVid knows "
                 f"{schema.VERSION}): use that LuxVid, or another ledger with LUXVID_DATABASE_URL"
             )
 

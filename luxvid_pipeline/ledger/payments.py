@@ -137,6 +137,10 @@ class SqlLedger:
         self._clock = clock
         self._process = process
 
+    def close(self) -> None:
+        """Close the database's connections; the next use opens new ones."""
+        self._database.close()
+
     # Claims
 
     def claim(self, request: PaidRequest) -> Payment:

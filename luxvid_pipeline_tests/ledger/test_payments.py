@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import subprocess
@@ -411,11 +410,6 @@ def test_whatever_state_a_process_dies_in_the_next_one_goes_on_from_there(end, u
     assert spent.cost_usd == Decimal("0.50") * 2  # finished and delivered
     assert spent.reserved_usd == Decimal("0.60") * 4  # reserved, submitting, submitted, unknown
     dying.communicate()
-
-
-def test_the_ledger_holds_no_input_that_is_not_the_requests_own(ledger):
-    request = asked()
-    assert json.loads(json.dumps(dict(ledger.claim(request).input))) == dict(request.input)
 
 
 def _forget(ledger: SqlLedger) -> None:
