@@ -1,0 +1,347 @@
+"""Asking a model: each question is paid for once, whatever crashes, and asked again where that may help.
+
+Belongs here: the one place that retries, waits and keeps to a deadline; each step in the ledger before it is taken.
+Does not belong here: the vendors' wire format (``wire.py``), what is asked (``prompts.py``), what the answer must hold
+(the engines), what a failure means (``failures.py``).
+"""
+
+import json
+import logging
+import math
+import random
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from luxvid_pipeline.domain.errors import (
+    InvalidRequestError,
+    ProviderError,
+    RetryableProviderError,
+    SettingsError,
+    UnknownPaymentError,
+)
+from luxvid_pipeline.domain.payments import (
+    FREE,
+    ZERO_USD,
+    Account,
+    Estimate,
+    Ledger,
+    PaidRequest,
+    Payment,
+    PaymentState,
+    Shelf,
+)
+from luxvid_pipeline.domain.pricing import billed_tokens, token_price
+from luxvid_pipeline.providers.vision.failures import (
+    NO_KEY,
+    NOT_HEARD,
+    STRANGE,
+    Charged,
+    Failure,
+    failure_named,
+    without_secrets,
+)
+from luxvid_pipeline.providers.vision.questions import Answer, Question
+from luxvid_pipeline.providers.vision.wire import BASE_URLS, ChatWire, Reply, effort_of, picture_tokens, tokens_of
+
+TICKS_PER_USD = Decimal(10**10)
+"""Of xAI's ``cost_in_usd_ticks``: https://docs.x.ai/developers/cost-tracking"""
+
+_LONGEST_WAIT_S = 30.0
+_ALIVE_EVERY_S = 30.0
+_LOOK_AGAIN_S = 0.25
+_RESEND = "asked again because its answer was lost"
+
+_log = logging.getLogger(__name__)
+_in_hand: "weakref.WeakValueDictionary[str, _Turn]" = weakref.WeakValueDictionary()
+_in_hand_guard = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """Where paid requests and their answers are written down."""
+
+    ledger: Ledger
+    shelf: Shelf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long and how often a question is asked.
+
+    Attributes:
+        deadline_s: Whole time for one question, waiting and asking again included.
+        answer_s: Longest wait for one answer.
+        tries: How often it is sent at most.
+        first_wait_s: Wait before the second try; doubles each time, with jitter.
+    """
+
+    deadline_s: float = 300.0
+    answer_s: float = 150.0
+    tries: int = 5
+    first_wait_s: float = 1.0
+
+
+class _Turn:
+    """A lock that can be forgotten when nobody waits for it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+class VisionClient:
+    """One model of one vendor.
+
+    Args:
+        vendor: ``xai`` or ``openai``.
+        model: The vendor's name of it, ``grok-4.3``.
+        api_key: The vendor's key; never part of an error, a row or a log line.
+        keeping: Ledger and shelf.
+        base_url: Where the vendor answers; empty for its public address.
+        patience: Deadlines and tries.
+        wait: How to wait, in seconds.
+    """
+
+    def __init__(
+        self,
+        vendor: str,
+        model: str,
+        *,
+        api_key: str,
+        keeping: Keeping,
+        base_url: str = "",
+        patience: Patience | None = None,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if vendor not in BASE_URLS:
+            raise SettingsError(f"there is no vision vendor {vendor!r}; known: {', '.join(sorted(BASE_URLS))}")
+        self.vendor = vendor
+        self.model = model
+        self._key = api_key
+        self._ledger, self._shelf = keeping.ledger, keeping.shelf
+        self._patience = patience or Patience()
+        self._wait = wait
+        self._wire = ChatWire(model, api_key=api_key, base_url=base_url or BASE_URLS[vendor])
+
+    @property
+    def engine(self) -> str:
+        """``xai/grok-4.3``: how this model is named everywhere else."""
+        return f"{self.vendor}/{self.model}"
+
+    def estimate(self, question: Question, *, repair: bool = False) -> Estimate:
+        """Return what a question may cost; nothing if its answer is on the shelf already.
+
+        Args:
+            question: What would be asked.
+            repair: Whether the upper end allows for asking once more.
+
+        Raises:
+            SettingsError: The model has no price.
+        """
+        once = self._price(question)
+        paid = self._ledger.payment(self._request(question, Account(listing=""), 0).key)
+        if paid is not None and paid.state is PaymentState.DELIVERED:
+            return FREE
+        return Estimate(low_usd=once.low_usd, high_usd=once.high_usd * (2 if repair else 1))
+
+    def ask(self, question: Question, account: Account | None) -> Answer:
+        """Return the model's answer, paid for at most once.
+
+        Raises:
+            BudgetExceededError: It does not fit into a budget; nothing was sent.
+            UnusableAnswerError: It answered, was paid, and the answer is cut off or no JSON.
+            ContentRefusedError, NoCreditError, BadKeyError, InvalidRequestError: See ``failures.py``.
+            RetryableProviderError: It could not be had within the deadline.
+            UnknownPaymentError: A person has to decide about an earlier try.
+        """
+        if account is None:
+            raise InvalidRequestError(f"{self.engine} costs money and was not told who pays")
+        if not self._key:
+            raise self._error(NO_KEY, "no key is set")
+        deadline = time.monotonic() + self._patience.deadline_s
+        for resend in range(3):
+            request = self._request(question, account, resend)
+            # The ledger keeps other processes away; threads of this one have to take turns.
+            with _taking_turns(request.key):
+                try:
+                    answer = self._buy(request, question, deadline)
+                finally:
+                    self._ledger.let_go([request.key])
+            if answer is not None:
+                return answer
+            _log.warning("%s: the answer %s is no longer on the shelf and is asked for again", self.engine, request.key)
+        raise RetryableProviderError(f"{self.engine}: paid answers keep vanishing from the shelf; check its disk")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
+
+    def _request(self, question: Question, account: Account, resend: int) -> PaidRequest:
+        asked: dict[str, Any] = {**question.canonical(), "effort": effort_of(self.model)}
+        if resend:
+            asked[_RESEND] = resend
+        return PaidRequest(
+            vendor=self.vendor, model=self.model, input=asked, account=account, estimate=self._price(question)
+        )
+
+    def _price(self, question: Question) -> Estimate:
+        sizes = [picture_tokens(self.vendor, self.model, picture) for picture in question.pictures]
+        low = token_price(
+            self.engine,
+            prompt_tokens=math.ceil(question.characters / 5) + sum(least for least, _ in sizes),
+            completion_tokens=question.likely_tokens // 2,
+        )
+        high = token_price(
+            self.engine,
+            prompt_tokens=math.ceil(question.characters / 2) + sum(most for _, most in sizes),
+            completion_tokens=question.most_tokens,
+            reasoning_tokens=0 if effort_of(self.model) in (None, "none") else question.most_tokens,
+        )
+        return Estimate(low_usd=low.low_usd, high_usd=high.high_usd)
+
+    def _buy(self, request: PaidRequest, question: Question, deadline: float) -> Answer | None:
+        """Take a request from wherever it stands to its answer; None if it was paid for once and is lost."""
+        sent = 0
+        while True:
+            payment = self._ledger.claim(request)
+            if payment.state is PaymentState.DELIVERED:
+                return self._on_the_shelf(payment.result, payment.sha256)
+            if payment.state is PaymentState.UNKNOWN:
+                raise UnknownPaymentError(
+                    f"{self.engine}: this request may have been paid for already: {payment.reason}; "
+                    "see 'luxvid ledger' and settle it there"
+                )
+            if payment.state is PaymentState.FAILED:
+                raise self._error(failure_named(payment.reason) or STRANGE, payment.reason.partition(": ")[2])
+            if not payment.ours:
+                self._pause(_LOOK_AGAIN_S, deadline, "another process is asking the same and has not finished")
+                continue
+            if payment.state is PaymentState.FINISHED:
+                recovered = self._recovered(payment)
+                if recovered is not None:
+                    return recovered
+                continue
+            if payment.state in (PaymentState.SUBMITTING, PaymentState.SUBMITTED):
+                # An answer nobody heard cannot be fetched any more: booked as spent, and asked for again.
+                reason = f"{NOT_HEARD.name}: the process that asked is gone"
+                self._ledger.failed(request.key, reason, cost_usd=payment.reserved_usd, may_retry=True)
+                continue
+            reply = self._send(request.key, payment, question, deadline)
+            sent += 1
+            if reply.failure is None:
+                return self._deliver(payment, reply)
+            error = self._error(reply.failure, reply.words)
+            if not reply.failure.again or sent >= self._patience.tries:
+                raise error
+            wait_s = self._patience.first_wait_s * 2 ** (sent - 1) * (0.5 + random.random())  # noqa: S311 - jitter
+            self._pause(max(min(wait_s, _LONGEST_WAIT_S), reply.retry_after_s), deadline, str(error))
+
+    def _send(self, key: str, payment: Payment, question: Question, deadline: float) -> Reply:
+        """Send once; write down before and after what it means for the money."""
+        self._ledger.submitting(key)
+        try:
+            with self._alive(key):
+                reply = self._wire.send(question, by=min(deadline, time.monotonic() + self._patience.answer_s))
+        except BaseException:
+            self._ledger.failed(key, f"{NOT_HEARD.name}: interrupted", cost_usd=payment.reserved_usd, may_retry=True)
+            raise
+        if reply.failure is None:
+            return reply
+        failure, reserved = reply.failure, payment.reserved_usd
+        charged = {
+            Charged.NOTHING: ZERO_USD,
+            Charged.PERHAPS: reserved,
+            Charged.AS_REPORTED: self._cost(reply.usage, unreported=ZERO_USD if not failure.answered else reserved),
+        }[failure.charged]
+        reason = f"{failure.name}: {reply.words}"
+        self._ledger.failed(key, reason, cost_usd=charged, may_retry=not failure.for_good)
+        return reply
+
+    def _deliver(self, payment: Payment, reply: Reply) -> Answer:
+        key, cost_usd = payment.key, self._cost(reply.usage, unreported=payment.reserved_usd)
+        name = f"{key}.json"
+        with tempfile.TemporaryDirectory(prefix="luxvid-answer-") as scratch:
+            file = Path(scratch) / name
+            file.write_text(json.dumps(reply.value, sort_keys=True, ensure_ascii=False))
+            sha256 = self._shelf.keep(name, file)
+        if reply.prediction_id:
+            self._ledger.submitted(key, reply.prediction_id)
+        # The hash goes along with the cost, so that a crash before the next step loses nothing.
+        self._ledger.finished(key, cost_usd, {**tokens_of(reply.usage), "sha256": sha256})
+        self._ledger.delivered(key, name, sha256)
+        return Answer(value=reply.value or {}, cost_usd=cost_usd, paid_calls=1)
+
+    def _recovered(self, payment: Payment) -> Answer | None:
+        """Finish what another process paid for and kept before it died."""
+        name, sha256 = f"{payment.key}.json", str(payment.metrics.get("sha256", ""))
+        answer = self._on_the_shelf(name, sha256)
+        if answer is None:
+            reason = f"{NOT_HEARD.name}: the answer was lost before it was kept"
+            self._ledger.failed(payment.key, reason, cost_usd=payment.cost_usd or ZERO_USD, may_retry=True)
+            return None
+        self._ledger.delivered(payment.key, name, sha256)
+        return answer
+
+    def _on_the_shelf(self, name: str, sha256: str) -> Answer | None:
+        file = self._shelf.fetch(name, sha256)
+        return None if file is None else Answer(value=json.loads(file.read_text()))
+
+    def _pause(self, seconds: float, deadline: float, why: str) -> None:
+        if time.monotonic() + seconds >= deadline:
+            raise RetryableProviderError(
+                f"{self.engine}: no answer within {self._patience.deadline_s:g} s; last: {why.removesuffix('.')}"
+            )
+        self._wait(seconds)
+
+    @contextmanager
+    def _alive(self, key: str) -> Generator[None]:
+        """Tell the ledger, while an answer is awaited, that somebody still waits for it."""
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(_ALIVE_EVERY_S):
+                self._ledger.keep_alive([key])
+
+        thread = threading.Thread(target=beat, name="awaiting-answer", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _cost(self, usage: Mapping[str, Any], *, unreported: Decimal) -> Decimal:
+        """What an answer did cost, in dollars: the vendor's own figure, else its tokens times their price."""
+        ticks = usage.get("cost_in_usd_ticks")
+        if isinstance(ticks, int) and not isinstance(ticks, bool) and ticks >= 0:
+            return Decimal(ticks) / TICKS_PER_USD
+        counts = tokens_of(usage)
+        if not counts["prompt_tokens"] and not counts["completion_tokens"]:
+            return unreported
+        return billed_tokens(
+            self.engine,
+            prompt_tokens=counts["prompt_tokens"],
+            completion_tokens=counts["completion_tokens"],
+            cached_tokens=counts["cached_tokens"],
+            reasoning_tokens=counts["reasoning_tokens"],
+        )
+
+    def _error(self, failure: Failure, words: str) -> ProviderError:
+        return failure.error(
+            f"{self.engine}: {failure.name}: {without_secrets(words, [self._key]).rstrip('.')}; {failure.remedy}"
+        )
+
+
+@contextmanager
+def _taking_turns(key: str) -> Generator[None]:
+    with _in_hand_guard:
+        turn = _in_hand.setdefault(key, _Turn())
+    with turn.lock:
+        yield
