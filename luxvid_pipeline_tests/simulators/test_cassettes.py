@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
+from luxvid_pipeline_tests.simulators.plain_http import plain_client
 
 CASSETTES = Path(__file__).parent / "data" / "cassettes"
 SDXL = "39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa35c5565e08b"
@@ -71,7 +72,7 @@ def sim():
 
 @pytest.fixture
 def client(sim):
-    with httpx.Client(base_url=sim.base_url, headers={"Authorization": "Bearer good"}) as client:
+    with plain_client(base_url=sim.base_url, headers={"Authorization": "Bearer good"}) as client:
         yield client
 
 

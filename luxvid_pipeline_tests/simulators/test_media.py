@@ -8,7 +8,6 @@ import io
 
 import av
 import cv2
-import httpx
 import numpy as np
 import pytest
 from av.video.reformatter import Colorspace
@@ -16,6 +15,7 @@ from av.video.reformatter import Colorspace
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
 from luxvid_pipeline_tests.simulators.cards import all_cards, clip_plan
 from luxvid_pipeline_tests.simulators.footage import MUSICGEN_HZ, sound, tune, wav
+from luxvid_pipeline_tests.simulators.plain_http import PLAIN, plain_client
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def sim():
 
 @pytest.fixture
 def client(sim):
-    with httpx.Client(base_url=f"{sim.base_url}/v1", headers={"Authorization": "Bearer any"}, timeout=30) as client:
+    with plain_client(base_url=f"{sim.base_url}/v1", headers={"Authorization": "Bearer any"}, timeout=30) as client:
         yield client
 
 
@@ -53,7 +53,7 @@ def run(sim, client, model, **given):
 
 
 def watched(url):
-    with av.open(io.BytesIO(httpx.get(url).content)) as container:
+    with av.open(io.BytesIO(PLAIN.get(url).content)) as container:
         video = container.streams.video[0]
         decoded = list(container.decode(video))
         assert {frame.colorspace for frame in decoded} == {Colorspace.ITU709}
@@ -136,7 +136,7 @@ def test_every_video_model_on_record_makes_a_clip(sim, client):
 def test_the_same_inputs_give_the_same_bytes(sim, client):
     def once():
         given = {"image": upload(client, photo(RED)), "last_frame_image": upload(client, photo(BLUE))}
-        return httpx.get(
+        return PLAIN.get(
             run(sim, client, "bytedance/seedance-1-pro", prompt="x", duration=2, **given)["output"]
         ).content
 
@@ -170,7 +170,7 @@ def test_musicgen_returns_the_slice_and_then_what_is_new(sim, client):
     before = tune("before", 6, 48_000, 2)
     given = {"input_audio": upload(client, wav(before, 48_000), "score.wav", "audio/wav"), "continuation": True}
     prediction = run(sim, client, "meta/musicgen", prompt="strings", duration=4, continuation_start=2, **given)
-    heard = sound(httpx.get(prediction["output"]).content, MUSICGEN_HZ, 2)
+    heard = sound(PLAIN.get(prediction["output"]).content, MUSICGEN_HZ, 2)
     assert len(heard) == pytest.approx((4 + 4) * MUSICGEN_HZ, abs=50)
     sliced = sound(wav(before, 48_000), MUSICGEN_HZ, 2)[2 * MUSICGEN_HZ :]
     likeness = np.corrcoef(heard[: len(sliced), 0], sliced[:, 0])[0, 1]
@@ -206,13 +206,13 @@ def test_riffusion_gives_an_object_of_two_files(sim, client):
     output = run(sim, client, "riffusion/riffusion", prompt_a="calm piano")["output"]
     assert output["audio"].endswith("gen_sound.wav")
     assert output["spectrogram"].endswith("spectrogram.jpg")
-    assert len(sound(httpx.get(output["audio"]).content, 44_100, 1)) / 44_100 == pytest.approx(5.1, abs=0.1)
+    assert len(sound(PLAIN.get(output["audio"]).content, 44_100, 1)) / 44_100 == pytest.approx(5.1, abs=0.1)
 
 
 def test_nano_banana_widens_a_portrait_and_keeps_it_in_the_middle(sim, client):
     url = upload(client, photo(RED, 600, 900))
     output = run(sim, client, "google/nano-banana", prompt="extend", image_input=[url], aspect_ratio="16:9")["output"]
-    picture = cv2.imdecode(np.frombuffer(httpx.get(output).content, np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer(PLAIN.get(output).content, np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape[1] / picture.shape[0] == pytest.approx(16 / 9, abs=0.01)
     assert np.allclose(picture[picture.shape[0] // 2, picture.shape[1] // 2], RED, atol=8)
 
@@ -221,4 +221,4 @@ def test_nano_banana_widens_a_portrait_and_keeps_it_in_the_middle(sim, client):
 def test_the_other_score_models_give_music(sim, client, model):
     more = {"duration": 4} if "stable" in model else {}
     prediction = run(sim, client, model, prompt="strings", **more)
-    assert len(sound(httpx.get(prediction["output"]).content, 48_000, 2)) > 48_000
+    assert len(sound(PLAIN.get(prediction["output"]).content, 48_000, 2)) > 48_000

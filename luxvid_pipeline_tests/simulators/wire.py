@@ -207,7 +207,7 @@ class LoopbackServer:
         self.name = name
         handler = type("Handler", (_Handler,), {"answer": staticmethod(answer), "log": log, "name": name})
         self._server = _QuietServer(("127.0.0.1", port), handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name=name)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True, name=name)
         self._thread.start()
 
     @property
