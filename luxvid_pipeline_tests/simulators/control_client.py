@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,12 @@ class Remote:
     def _call(self, method: str, what: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.base_url}/_control/{what}", data, method=method)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 - loopback
-            return json.loads(reply.read())
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 - loopback
+                return json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                raise RuntimeError(f"{method} {what}: {error.code} {error.read().decode()}") from error
 
 
 class SimulatorProcess:

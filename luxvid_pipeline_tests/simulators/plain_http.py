@@ -15,5 +15,5 @@ def plain_client(**options: Any) -> httpx.Client:
     return httpx.Client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), **options)
 
 
-PLAIN = plain_client(timeout=20)
+PLAIN = plain_client(timeout=20, limits=httpx.Limits(max_keepalive_connections=0))
 """For requests without a key or a base URL."""
