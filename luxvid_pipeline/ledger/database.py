@@ -5,6 +5,7 @@ Does not belong here: what is written (``payments.py``, ``rate_limits.py``).
 """
 
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -125,7 +126,7 @@ class Database:
                 raise LedgerError(f"the ledger's folder cannot be made: {error}") from error
         engine = sa.create_engine(self._url, hide_parameters=True, connect_args={"timeout": self._busy_timeout_s})
         event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "begin", self._begin_sqlite)
         return engine
 
     def _make_tables(self, engine: sa.Engine) -> None:
@@ -187,6 +188,31 @@ class Database:
             finally:
                 raw.close()
 
+    def _begin_sqlite(self, connection: sa.Connection) -> None:
+        """Begin, and where it will write, queue for that at once.
+
+        A transaction that starts by reading and then writes may fail where another wrote in between. SQLite itself
+        waits for a writer in steps of up to 0.1 s, so one of several busy processes could starve for seconds.
+        """
+        if not connection.get_execution_options().get(_WRITING):
+            connection.exec_driver_sql("BEGIN DEFERRED")
+            return
+        sqlite: Any = connection.connection.driver_connection
+        give_up_at = time.monotonic() + self._busy_timeout_s
+        sqlite.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    sqlite.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    if "locked" not in str(error) or time.monotonic() > give_up_at:
+                        raise
+                    time.sleep(random.uniform(0.001, 0.004))  # noqa: S311 - no secret
+                else:
+                    return
+        finally:
+            sqlite.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout_s * 1000)}")
+
     @contextmanager
     def _errors_named(self) -> Generator[None]:
         try:
@@ -220,15 +246,9 @@ def _parsed(url: str) -> sa.URL:
 
 
 def _set_up_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
-    # The driver leaves transactions to ``_begin_sqlite``. FULL: a commit is on disk before the request leaves.
+    # The driver leaves transactions to ``Database._begin_sqlite``. FULL: a commit is on disk before the request leaves.
     connection.isolation_level = None
     connection.execute("PRAGMA synchronous = FULL")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A transaction that starts by reading and then writes may fail where another wrote in between, without waiting.
-    kind = "IMMEDIATE" if connection.get_execution_options().get(_WRITING) else "DEFERRED"
-    connection.exec_driver_sql(f"BEGIN {kind}")
 
 
 def _words(error: Exception) -> str:

@@ -438,8 +438,7 @@ class SqlLedger:
             "created_at": to_text(now),
             "updated_at": to_text(now),
         }
-        connection.execute(sa.insert(payments).values(values))
-        row = _known(connection, request.key)
+        row = connection.execute(sa.insert(payments).values(values).returning(payments)).one()
         self._record(connection, row, "", by=row.owner)
         return self._payment(row, ours=True)
 
@@ -485,8 +484,7 @@ class SqlLedger:
         """Change a row that is locked, renew its claim, and record it."""
         now, owner = self._clock(), str(self._process())
         values = {"owner": owner, "lease_until": to_text(now + LEASE), **values, "updated_at": to_text(now)}
-        connection.execute(sa.update(payments).where(_is(row)).values(values))
-        changed = _known(connection, row.key)
+        changed = connection.execute(sa.update(payments).where(_is(row)).values(values).returning(payments)).one()
         self._record(connection, changed, what, by=by or owner)
         return changed
 
