@@ -16,13 +16,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from luxvid_pipeline.domain.errors import ContentRefusedError, RetryableProviderError
+from luxvid_pipeline.domain.pair_reasons import left_out_reason
 from luxvid_pipeline.domain.pairing import LEAST_SHARE, inverted, pair_key, photo_score, room_fit
 from luxvid_pipeline.domain.pairs import Overlap, ScenePair
 from luxvid_pipeline.domain.payments import FREE, Account, Estimate
 from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.ports import Engine, PairChoice
 from luxvid_pipeline.domain.scenes import SCENES, Scene, scene
-from luxvid_pipeline.domain.storyboard import LeftOut, Storyboard
+from luxvid_pipeline.domain.storyboard import Storyboard
 from luxvid_pipeline.media.overlap import PhotoFeatures, overlap_of, photo_features
 from luxvid_pipeline.media.thumbnails import Thumbnail, thumbnail
 from luxvid_pipeline.providers.local.selector import LocalSelector, PairMeasure
@@ -168,7 +169,7 @@ class VisionSelector:
             return self._local.select(storyboard, catalogue, files)
         bill = Bill()
         outcome = self._ask(storyboard, keys, album, account, bill)
-        outcome.faults = {key: album.for_people(why) for key, why in outcome.faults.items()}
+        outcome.faults = {key: album.for_people(fault) for key, fault in outcome.faults.items()}
         rows = {key: self._with_overlap(row, album, files) for key, row in outcome.rows.items()}
         if outcome.faults:
             rows |= self._local_rows(storyboard, catalogue, files, outcome)
@@ -177,7 +178,7 @@ class VisionSelector:
             if each.key not in rows:
                 reason = left_out.get(each.key, "the storyboard leaves this scene out")
                 rows[each.key] = ScenePair(scene=each.key, first_photo=None, reason=reason)
-        reason = "; ".join(f"{key} was chosen by local rules: {why}" for key, why in outcome.faults.items())
+        reason = "; ".join(f"{key} was chosen by local rules: {fault}" for key, fault in sorted(outcome.faults.items()))
         engine = Engine(
             name=self.engine, cost_usd=float(bill.cost_usd), paid_calls=bill.paid_calls, degraded_reason=reason
         )
@@ -240,21 +241,53 @@ class VisionSelector:
         files: Mapping[str, Path],
         outcome: _Outcome,
     ) -> dict[str, ScenePair]:
-        """Let the local selector fill the scenes still wrong, from the photos the model left."""
-        rest = [photo for photo in catalogue if photo.photo_id not in outcome.used]
-        wanted = storyboard.model_copy(
-            update={
-                "shots": tuple(shot for shot in storyboard.shots if shot.scene in outcome.faults),
-                "left_out": tuple(
-                    LeftOut(scene=key, reason="chosen already") for key in outcome.rows if key not in outcome.faults
-                ),
-            }
-        )
-        rows = {row.scene: row for row in self._local.select(wanted, rest, files).pairs}
-        return {
-            key: replace(rows[key], engine=self._local.engine, degraded_reason=f"{self.engine}: {why}")
-            for key, why in outcome.faults.items()
-        }
+        """Let the local selector fill the scenes still wrong, from the photos the model left.
+
+        Where it cannot, because another scene holds the only photo for it, and the two together could both be shot,
+        the other scene is chosen anew as well: a film with more scenes goes before the model's wish.
+        """
+        why = {key: f"{self.engine}: {fault}" for key, fault in outcome.faults.items()}
+        rows = self._chosen(storyboard, catalogue, files, outcome.used, list(why))
+        starved = [key for key, row in rows.items() if row.left_out]
+        holders = [
+            key
+            for key, row in outcome.rows.items()
+            if any(_can_play(starving, photo, catalogue) for starving in starved for photo in row.photos)
+        ]
+        if holders:
+            used = outcome.used - {photo for key in holders for photo in outcome.rows[key].photos}
+            wider = self._chosen(storyboard, catalogue, files, used, [*why, *holders])
+            if sum(row.left_out for row in wider.values()) < len(starved):
+                rows = wider
+                why |= dict.fromkeys(holders, f"{self.engine}: its photos were the only ones for another scene")
+        serves = {photo: row.scene for row in (outcome.rows | rows).values() for photo in row.photos}
+        for key, row in rows.items():
+            reason = row.reason
+            if row.left_out:
+                reason = left_out_reason(
+                    scene(key), [taker for photo, taker in serves.items() if _can_play(key, photo, catalogue)]
+                )
+            rows[key] = replace(row, reason=reason, engine=self._local.engine, degraded_reason=why[key])
+        outcome.faults |= {key: why[key].removeprefix(f"{self.engine}: ") for key in rows}
+        return rows
+
+    def _chosen(
+        self,
+        storyboard: Storyboard,
+        catalogue: Sequence[CataloguedPhoto],
+        files: Mapping[str, Path],
+        used: set[str],
+        keys: Sequence[str],
+    ) -> dict[str, ScenePair]:
+        """Return the local selector's rows for some scenes, from the photos not used."""
+        shots = tuple(shot for shot in storyboard.shots if shot.scene in keys)
+        rest = [photo for photo in catalogue if photo.photo_id not in used]
+        rows = self._local.select(storyboard.model_copy(update={"shots": shots, "left_out": ()}), rest, files).pairs
+        return {row.scene: row for row in rows if row.scene in keys}
+
+
+def _can_play(key: str, photo_id: str, catalogue: Sequence[CataloguedPhoto]) -> bool:
+    return any(photo.photo_id == photo_id and photo_score(scene(key), photo) > 0 for photo in catalogue)
 
 
 def _album(storyboard: Storyboard, catalogue: Sequence[CataloguedPhoto], files: Mapping[str, Path]) -> _Album:
@@ -365,11 +398,8 @@ def _checked(value: Mapping[str, Any], keys: Sequence[str], album: _Album, used:
         rows[key] = _row(choice, album, engine)
         taken |= dict.fromkeys(rows[key].photos, key)
     for key, row in list(rows.items()):
-        if not row.left_out:
-            continue
-        unused = [name for name, photo in album.photos.items() if photo.photo_id not in taken]
-        could = [name for name in unused if photo_score(scene(key), album.photos[name]) > 0]
-        if could:
+        could = [name for name, photo in album.photos.items() if photo_score(scene(key), photo) > 0]
+        if row.left_out and could:
             del rows[key]
             faults[key] = f"it was left out, though {', '.join(could[:5])} could honestly show it"
     ordered = {key: faults[key] for key in keys if key in faults}

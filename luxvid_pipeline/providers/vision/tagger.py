@@ -51,7 +51,7 @@ FEATURES = tuple(
 """Words a model may use for what it sees: those the scenes ask for, and those that sharpen a subject."""
 
 _SIDE_PX = 768
-_MOST_IN_BATCH, _LEAST_IN_BATCH, _ONE_IN = 12, 4, 6
+_MOST_IN_BATCH, _LEAST_IN_BATCH, _ONE_IN = 10, 4, 4
 _LONGEST_CAPTION = 240
 _AT_ONCE = 4
 

@@ -72,8 +72,8 @@ class ChatWire:
     def __init__(self, model: str, *, api_key: str, base_url: str) -> None:
         self._model = model
         self._key = api_key
-        # Redirects are not followed: whoever answers elsewhere must not be handed the key. Each request has a connection
-        # of its own: one that was kept and has gone stale looks like an answer lost on its way, which counts as paid.
+        # Redirects are not followed: whoever answers elsewhere must not be handed the key. Each request has its own
+        # connection: one that was kept and has gone stale looks like an answer lost on its way, which counts as paid.
         self._openai = openai.OpenAI(
             api_key=api_key or "none",
             base_url=base_url,

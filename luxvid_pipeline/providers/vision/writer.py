@@ -183,7 +183,8 @@ class VisionWriter:
             )
 
         outcome = _twice(ask, storyboard.shots)
-        changed = {key: shot for key, shot in outcome.shots.items() if shot not in storyboard.shots}
+        spoken = {shot.scene: _words_of(shot) for shot in storyboard.shots}
+        changed = {key: shot for key, shot in outcome.shots.items() if _words_of(shot) != spoken[key]}
         reasons = [f"{key} stays as it was: {why}" for key, why in outcome.faults.items()]
         reasons += [f"not done: {why}" for why in not_done if why]
         if not changed and not reasons:
@@ -221,7 +222,8 @@ class VisionWriter:
                 outcome.faults[key] = first_fault(error)
                 continue
             shot = self._shot(old, words, avoid)
-            fault = _fault(shot, old, avoid) if revising is False or shot != old else ""
+            silent = [name for name in _OWN_WORDS if getattr(words, name) is None]
+            fault = f"{silent[0]} is missing" if silent and not revising else _fault(shot, old, avoid)
             if fault:
                 outcome.faults[key] = fault
             else:
@@ -238,8 +240,6 @@ class VisionWriter:
             for name in _OWN_WORDS
             if (value := getattr(words, name)) is not None and value.strip() != getattr(old, name)
         }
-        if not given:
-            return old
         if "negative_prompt" in given:
             given["negative_prompt"] = _with_all(given["negative_prompt"], avoid)
         if "score_prompt" in given and not _VOICES.search(given["score_prompt"]):
@@ -325,6 +325,10 @@ def _fault(shot: Shot, old: Shot, avoid: Sequence[str]) -> str:
     if shot.subject != old.subject and named and not named & rooms.keys():
         return f"subject is another room's: {shot.scene} may show {', '.join(room.words for room in rooms)}"
     return ""
+
+
+def _words_of(shot: Shot) -> list[str]:
+    return [getattr(shot, name) for name in _OWN_WORDS]
 
 
 def _says(words: str, avoided: str) -> bool:
