@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -81,6 +81,15 @@ def default_answer(ask: Ask) -> Any:
 
 
 @dataclass
+class _Choice:
+    """The photos of one scene; empty for none."""
+
+    first: str = ""
+    last: str = ""
+    runner_up: str = ""
+
+
+@dataclass
 class _About:
     """What the object being filled is about."""
 
@@ -88,7 +97,6 @@ class _About:
     photo: str = ""
     place: int = 0
     room: Room | None = None
-    used: list[str] = field(default_factory=list)
 
 
 class _Filler:
@@ -96,7 +104,8 @@ class _Filler:
         self._ask = ask
         self._schema = ask.schema or {}
         self._objects = [found for text in ask.texts for found in _objects_in(text)]
-        self._taken: set[str] = set()
+        self._plan: dict[str, _Choice] | None = None
+        self._feedback = next((text for text in ask.texts if text.lower().startswith("feedback")), "")
 
     def fill(self, schema: Schema, name: str, about: _About) -> Any:
         """Return a value for ``schema``."""
@@ -120,10 +129,20 @@ class _Filler:
                 return self._words(name, about)[: schema.get("maxLength", 10_000)]
             case "integer" | "number":
                 return self._number(schema, name, about)
+            case "boolean" if name == "leave_out" and about.scene and self._plan_ids():
+                return not self._fitting(self._plan_ids(), "first", about)
             case "boolean":
                 return any(word in name for word in ("usable", "fit", "keep", "ok", "good", "possible"))
             case _:
                 return None
+
+    def _plan_ids(self) -> list[str]:
+        """Return the ids of photos that the schema lets a scene begin on."""
+        for one in _nested(self._schema):
+            first = next((one[key] for key in ("first", "first_photo") if isinstance(one.get(key), dict)), None)
+            if first is not None:
+                return [str(value) for value in self._enum(first)]
+        return []
 
     def _resolved(self, schema: Schema) -> Schema:
         while "$ref" in schema:
@@ -136,7 +155,9 @@ class _Filler:
     def _either(self, choices: Sequence[Schema], name: str, about: _About) -> Any:
         may_be_null = any(choice.get("type") == "null" for choice in choices)
         real = [choice for choice in choices if choice.get("type") != "null"]
-        if may_be_null and any(word in name for word in ("runner", "left_out", "fault", "problem", "avoid")):
+        if may_be_null and any(word in name for word in ("left_out", "fault", "problem", "avoid")):
+            return None
+        if may_be_null and self._feedback and about.scene and name not in {"prompt", "scene"}:
             return None
         value = self.fill(real[0], name, about)
         return None if may_be_null and value == "" else value
@@ -150,6 +171,8 @@ class _Filler:
         abouts = self._drivers(items)
         if abouts:
             return [self.fill(items, name, one) for one in abouts][:most]
+        if "enum" in items and set(items["enum"]) <= _SCENES.keys():
+            return self._meant(items["enum"]) if self._feedback else list(items["enum"])
         if "enum" in items:
             wanted = self._told_of(items["enum"], about)[: min(most, 4)]
             return (wanted + [value for value in items["enum"] if value not in wanted])[: max(least, len(wanted))]
@@ -162,6 +185,7 @@ class _Filler:
         properties = items.get("properties", {})
         scene_enum = next((self._enum(properties[key]) for key in ("scene", "key") if key in properties), [])
         if scene_enum and set(scene_enum) <= _SCENES.keys():
+            scene_enum = self._meant(scene_enum)
             return [_About(scene=key, place=place) for place, key in enumerate(scene_enum, start=1)]
         if "scene" in properties:
             told = [key for key in _SCENES if key in self._ask.text] or list(_SCENES)
@@ -177,6 +201,19 @@ class _Filler:
             photo = str(place if numbered and not self._enum(properties[id_name]) else one)
             found.append(_About(photo=photo, place=place, room=self._room_seen(photo, place)))
         return found
+
+    def _meant(self, keys: list[str]) -> list[str]:
+        """Return the scenes that a person's feedback names; all of them if there is none, or it names none."""
+        said = self._feedback.lower()
+        named = [
+            key
+            for key in keys
+            if key in said
+            or f"scene {_SCENES[key].number}" in said
+            or any(word in said for word in key.split("-")[1:])
+            or any(word in said for word in _SCENES[key].title.lower().split() if len(word) > 3)
+        ]
+        return named or keys
 
     def _enum(self, schema: Schema) -> list[Any]:
         schema = self._resolved(schema)
@@ -206,17 +243,56 @@ class _Filler:
         return told[0] if told else values[0]
 
     def _fitting(self, values: list[Any], name: str, about: _About) -> Any:
-        """Return the photo whose room fits the scene best, each photo once; a runner-up may be any."""
-        fits = _SCENES[about.scene].rooms if about.scene in _SCENES else {}
-        free = [value for value in values if value not in self._taken and value not in about.used and value is not None]
-        ranked = sorted(free, key=lambda value: -fits.get(self._room_told(str(value)) or Room.UNKNOWN, 0.0))
-        fitting = [value for value in ranked if not fits or fits.get(self._room_told(str(value)) or Room.UNKNOWN, 0.0)]
-        if not fitting:
+        """Return the planned photo of a scene, or None (an empty text where null is not allowed)."""
+        ids = [str(value) for value in values if value is not None]
+        if self._plan is None:
+            self._plan = self._planned(ids)
+        choice = self._plan.get(about.scene, _Choice())
+        if "runner" in name:
+            found = "" if "last" in name else choice.runner_up
+        else:
+            found = choice.last if "last" in name or "end" in name else choice.first
+        if found not in ids:
             return None if None in values else ""
-        about.used.append(fitting[0])
-        if "runner" not in name:
-            self._taken.add(fitting[0])
-        return fitting[0]
+        return next(value for value in values if str(value) == found)
+
+    def _planned(self, ids: list[str]) -> dict[str, _Choice]:
+        """Choose for all scenes at once: the scarcest first, each photo once, last photos of the first one's room."""
+        rooms = {one: self._room_told(one) or Room.UNKNOWN for one in ids}
+        fits = {
+            scene.key: {one: scene.rooms[rooms[one]] for one in ids if rooms[one] in scene.rooms}
+            for scene in SCENES
+            if scene.key in self._scenes_asked()
+        }
+        plan: dict[str, _Choice] = {}
+        free = [*ids]
+        for key in _matched(fits):
+            best = [one for one in sorted(fits[key], key=lambda one: -fits[key][one]) if one in free]
+            plan[key] = _Choice(first=self._first_of(best, key, fits, free))
+            free = [one for one in free if one != plan[key].first]
+        for key, choice in plan.items():
+            choice.last = next((one for one in free if choice.first and rooms[one] == rooms[choice.first]), "")
+            free = [one for one in free if one != choice.last]
+            choice.runner_up = next((one for one in fits[key] if one in free), "")
+        return plan
+
+    def _first_of(self, best: list[str], key: str, fits: Mapping[str, Mapping[str, float]], free: Sequence[str]) -> str:
+        """Return the best photo that leaves every later scene one of its own, as far as that can be."""
+        for one in best:
+            rest = {
+                other: {photo: fit for photo, fit in could.items() if photo in free and photo != one}
+                for other, could in fits.items()
+                if other != key
+            }
+            starved = [other for other, could in rest.items() if not could and any(p in free for p in fits[other])]
+            if not starved:
+                return one
+        return best[0] if best else ""
+
+    def _scenes_asked(self) -> set[str]:
+        """Return the scenes that the schema asks about; all of them where it does not say."""
+        told = json.dumps(self._schema)
+        return {key for key in _SCENES if f'"{key}"' in told} or {*_SCENES}
 
     def _told_of(self, values: Sequence[Any], about: _About) -> list[Any]:
         """Return those of ``values`` that the words about this photo mention."""
@@ -258,12 +334,15 @@ class _Filler:
 
     def _words(self, name: str, about: _About) -> str:
         if _is_photo(name):
-            return about.photo or str(self._fitting(self._labels(), name, about) or "")
+            return about.photo or str(self._fitting(list(self._labels()), name, about) or "")
         if name in {"scene", "key"} and about.scene:
             return about.scene
         kept = self._given(name, about)
         if isinstance(kept, str) and kept:
-            return kept
+            return self._reworded(kept, name) if about.scene else kept
+        if name in {"not_done", "runner_up_reason"} or name.startswith("left_out"):
+            choice = (self._plan or {}).get(about.scene, _Choice())
+            return "Its light is flatter." if name == "runner_up_reason" and choice.runner_up else ""
         scene = _SCENES.get(about.scene)
         room = (about.room or Room.UNKNOWN).words
         if "caption" in name or "description" in name:
@@ -282,6 +361,14 @@ class _Filler:
             return f"It shows what {scene.title.lower()} needs." if scene else "It is plain to see."
         return f"{name.replace('_', ' ')} {about.scene or room}".strip()
 
+    def _reworded(self, kept: str, name: str) -> str:
+        """Return a scene's prompts in slightly other words, as the feedback asks or as a model would; else as given."""
+        more = {"prompt": "Unhurried, with air in the curtains.", "score_prompt": "Soft felt piano."}.get(name, "")
+        if name == "prompt" and self._feedback:
+            more = " ".join(self._feedback.partition(":")[2].split())[:200]
+        short = len(kept) + len(more) < (300 if name == "score_prompt" else 900)
+        return f"{kept.rstrip('. ')}. {more}" if more and short and more not in kept else kept
+
     def _number(self, schema: Schema, name: str, about: _About) -> float | int:
         low, high = schema.get("minimum", 0), schema.get("maximum")
         kept = self._given(name, about)
@@ -296,8 +383,14 @@ class _Filler:
         return round(value) if schema.get("type") == "integer" else round(value, 2)
 
 
+def _matched(fits: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return the scenes, those with the fewest photos first."""
+    return sorted(fits, key=lambda key: (len(fits[key]), key))
+
+
 def _is_photo(name: str) -> bool:
-    return name in {"id", "file", "first", "last", "photo", "photo_id", "image", "number"} or "photo" in name
+    known = {"id", "file", "first", "last", "photo", "photo_id", "image", "number", "runner_up_first", "runner_up_last"}
+    return name in known or "photo" in name
 
 
 def _mentions(line: str, photo: str) -> bool:

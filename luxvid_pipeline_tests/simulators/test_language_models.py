@@ -118,14 +118,27 @@ def test_pairs_fit_their_scenes_and_use_no_photo_twice(sim, client):
     assert not any(row["leave_out"] for row in rows if row["first"])
 
 
-def test_a_storyboard_keeps_the_words_it_was_given(sim, client):
+def test_a_storyboard_keeps_the_words_it_was_given_and_adds_a_few_to_its_prompts(sim, client):
     row = closed(scene=words("1-arrival", "2-bedroom"), subject=TEXT, prompt=TEXT, seconds={"type": "number"})
     draft = [{"scene": "1-arrival", "subject": "the pool at dusk", "prompt": "Slowly.", "seconds": 3.5}]
     schema = closed(scenes={"type": "array", "items": row}, not_done=TEXT)
     first, second = said(chat(client, sim, schema, "Draft:\n" + json.dumps(draft)))["scenes"]
-    assert first == draft[0]
+    assert first == draft[0] | {"prompt": "Slowly. Unhurried, with air in the curtains."}
     assert second["scene"] == "2-bedroom"
     assert second["prompt"]
+
+
+def test_feedback_changes_the_scenes_it_names_and_no_other(sim, client):
+    keys = ["1-arrival", "2-bedroom", "7-farewell"]
+    row = closed(scene=words(*keys), subject=maybe(TEXT), prompt=maybe(TEXT))
+    schema = closed(
+        meant={"type": "array", "items": words(*keys)}, scenes={"type": "array", "items": row}, not_done=TEXT
+    )
+    draft = json.dumps([{"scene": key, "subject": "it", "prompt": "Slowly."} for key in keys])
+    content = [{"type": "text", "text": draft}, {"type": "text", "text": "Feedback:\nThe farewell is too dark."}]
+    answer = said(chat(client, sim, schema, content))
+    assert (answer["meant"], answer["not_done"]) == (["7-farewell"], "")
+    assert answer["scenes"] == [{"scene": "7-farewell", "subject": None, "prompt": "Slowly. The farewell is too dark."}]
 
 
 def test_a_schema_with_references_and_limits_is_filled(sim, client):
