@@ -44,6 +44,7 @@ from luxvid_pipeline.domain.camera import CameraPlan, corners
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.media.encode import ClipWriter, Frame, empty_frame, planes
+from luxvid_pipeline.media.photo_decoding import decode_reduced_jpeg
 
 _OVERSAMPLING = 3.0
 _CHROMA_OVERSAMPLING = 2.0
@@ -56,11 +57,11 @@ _MOST_SAMPLES = 48_000_000
 
 _MARGIN_PX = 4
 
-_RGB_TO_YCBCR = np.array(
+_BGR_TO_YCBCR = np.array(
     [
-        [0.2126 * 219 / 255, 0.7152 * 219 / 255, 0.0722 * 219 / 255, 16.0],
-        [-0.2126 / 1.8556 * 224 / 255, -0.7152 / 1.8556 * 224 / 255, 0.5 * 224 / 255, 128.0],
-        [0.5 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, -0.0722 / 1.5748 * 224 / 255, 128.0],
+        [0.0722 * 219 / 255, 0.7152 * 219 / 255, 0.2126 * 219 / 255, 16.0],
+        [0.5 * 224 / 255, -0.7152 / 1.8556 * 224 / 255, -0.2126 / 1.8556 * 224 / 255, 128.0],
+        [-0.0722 / 1.5748 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, 0.5 * 224 / 255, 128.0],
     ],
     np.float32,
 )
@@ -102,7 +103,7 @@ class StillPhoto:
         rows, columns = pixels.shape[:2]
         region = np.array([columns, rows], np.float64)
         frame_sizes = region * reduced / step
-        ycbcr = np.asarray(cv2.transform(pixels, _RGB_TO_YCBCR), np.uint8)
+        ycbcr = np.asarray(cv2.transform(pixels, _BGR_TO_YCBCR), np.uint8)
         luma = cv2.extractChannel(ycbcr, 0)
         if step > reduced:
             luma = np.asarray(Image.fromarray(luma).resize(_whole(frame_sizes), Image.Resampling.LANCZOS))
@@ -159,12 +160,13 @@ def draw_clip(
     # Clips run side by side, one a core; OpenCV's own threads would only get in their way. The
     # setting is the process's, and right for whoever reads photos in parallel too.
     cv2.setNumThreads(1)
-    frame, other = empty_frame(film), empty_frame(film)
+    other = empty_frame(film)
     showing = np.flatnonzero(plan.mix < 1)
     arriving = np.flatnonzero(plan.mix > 0)
     opening = StillPhoto(first, plan.first[showing], film) if len(showing) else None
     closing: StillPhoto | None = None
     for index, mix in enumerate(plan.mix):
+        frame = writer.buffer()
         if mix > 0 and closing is None and plan.last is not None and last is not None:
             closing = StillPhoto(last, plan.last[arriving], film)
         if mix < 1 and opening is not None:
@@ -279,18 +281,19 @@ def _read_part(
 
     A photo much finer than the frame is decoded at half or a quarter of its size, which JPEG does in less time.
     """
+    width, height = photo_size(path)
+    reduced = next(by for by in (8, 4, 2, 1) if by <= max(1.0, step))
     try:
-        with Image.open(path) as image:
-            width = image.width
-            wanted = max(1.0, step)
-            image.draft("RGB", (math.ceil(image.width / wanted), math.ceil(image.height / wanted)))
-            reduced = max(1, round(width / image.width))
-            start = np.maximum(np.floor(low / reduced).astype(int) - _MARGIN_PX, 0)
-            end = np.minimum(np.ceil(high / reduced).astype(int) + _MARGIN_PX, [image.width, image.height])
-            part = image.crop((int(start[0]), int(start[1]), int(end[0]), int(end[1]))).convert("RGB")
-            return np.asarray(part), start.astype(np.float64), float(reduced)
+        pixels = decode_reduced_jpeg(path.read_bytes(), reduced)
+        if pixels is None:  # not a JPEG, or one that OpenCV does not take
+            with Image.open(path) as image:
+                pixels, reduced = np.asarray(image.convert("RGB"))[..., ::-1], 1
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise _unreadable(path, error) from error
+    size = np.array([math.ceil(width / reduced), math.ceil(height / reduced)])
+    start = np.maximum(np.floor(low / reduced).astype(int) - _MARGIN_PX, 0)
+    end = np.minimum(np.ceil(high / reduced).astype(int) + _MARGIN_PX, size)
+    return pixels[start[1] : end[1], start[0] : end[0]], start.astype(np.float64), float(reduced)
 
 
 def _unreadable(path: Path, error: Exception) -> MediaError:

@@ -168,6 +168,7 @@ class ClipWriter:
         self._encoder: _Encoder | None = None
         self._thread = ThreadPoolExecutor(1, "encode")
         self._waiting: deque[Future[Frame]] = deque()
+        self._lent: Frame | None = None
         self.frames_written = 0
 
     def __enter__(self) -> Self:
@@ -175,11 +176,24 @@ class ClipWriter:
             self._encoder = _Encoder(self._into, self._film, self._threads)
         return self
 
+    def buffer(self) -> Frame:
+        """Return a buffer to draw the next frame into; ``write`` takes it over without a copy.
+
+        Raises:
+            MediaError: The file cannot be written.
+        """
+        if self._lent is None:
+            with self._told():
+                done = len(self._waiting) >= _FRAMES_AHEAD
+                self._lent = self._waiting.popleft().result() if done else empty_frame(self._film)
+        return self._lent
+
     def write(self, frame: Frame) -> None:
         """Encode one more frame.
 
         Args:
-            frame: A buffer as ``empty_frame`` makes it; it may be used again right away.
+            frame: What ``buffer`` returned, which then belongs to the encoder, or any other frame as ``empty_frame``
+                makes it, which may be used again right away.
 
         Raises:
             MediaError: It is no frame of this film, or the file cannot be written.
@@ -191,10 +205,10 @@ class ClipWriter:
             )
         if self._encoder is None:
             raise MediaError(f"{self._doing}: the writer is used outside its 'with' block")
-        with self._told():
-            done = len(self._waiting) >= _FRAMES_AHEAD
-            buffer = self._waiting.popleft().result() if done else empty_frame(film)
-        np.copyto(buffer, frame)
+        buffer = self.buffer()
+        if frame is not buffer:
+            np.copyto(buffer, frame)
+        self._lent = None
         self._waiting.append(self._thread.submit(self._encoder.encode, buffer))
         self.frames_written += 1
 
