@@ -33,13 +33,17 @@ class Engine:
         name: ``local`` or the model's name.
         cost_usd: What it cost, exactly 0 for local work.
         paid_calls: Requests that cost money.
-        degraded_reason: Why this is not the engine that was asked for; empty if it is.
+        degraded_reason: Why this is not the engine that was asked for, or not all it was asked for; empty if it is.
+        disclosure: What whoever sees the result has to be told (``extended to 16:9 by …``); empty if nothing.
+        notes: What was measured, by name: numbers and short words.
     """
 
     name: str = "local"
     cost_usd: float = 0.0
     paid_calls: int = 0
     degraded_reason: str = ""
+    disclosure: str = ""
+    notes: Mapping[str, float | str] = field(default_factory=dict[str, float | str], hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,7 @@ class ClipRequest:
         overlap: What the two have in common, if that was measured.
         format: Size and frame rate of the clip.
         seed: For engines that draw lots; the same request and seed give the same clip.
+        account: Who pays; an engine that costs nothing does not ask. No part of what the clip looks like.
     """
 
     listing: str
@@ -63,6 +68,7 @@ class ClipRequest:
     overlap: Overlap | None = None
     format: FilmFormat = FULL_HD
     seed: int = 0
+    account: Account | None = None
 
     def fingerprint(self, engine: str) -> str:
         """Return a digest of all that decides how this clip looks; equal fingerprints, equal clips.
@@ -94,12 +100,14 @@ class ScoreRequest:
         style: One of the composer's styles.
         shots: The scenes the film shows, in order; one stage each.
         stage_seconds: Length of each stage in seconds, as the timeline gives it.
+        account: Who pays; an engine that costs nothing does not ask. No part of how the score sounds.
     """
 
     listing: str
     style: str
     shots: tuple[Shot, ...]
     stage_seconds: tuple[float, ...]
+    account: Account | None = None
 
     def fingerprint(self, engine: str, stage: int) -> str:
         """Return a digest of all that decides how the score sounds up to the end of ``stage`` (from 0)."""
@@ -263,5 +271,25 @@ class ScoreComposer(Protocol):
             stage: Index of the stage to add.
             so_far: The file of the stage before; None for the first.
             into: Where to write a 48 kHz stereo FLAC that begins with exactly what ``so_far`` holds.
+        """
+        ...
+
+
+class ImageEditor(Protocol):
+    """Widens a photo that is too tall for the film, where a scene has nothing better; off unless chosen."""
+
+    @property
+    def engine(self) -> str:
+        """``local`` or the model's name."""
+        ...
+
+    async def widen(self, photo: WorkingPhoto, into: Path, account: Account | None = None) -> Engine:
+        """Write a 16:9 JPEG to ``into`` that shows the photo with its sides continued.
+
+        The engine's ``disclosure`` is never empty: what was invented is always said.
+
+        Raises:
+            ProviderError: The engine could not or would not do it.
+            MediaError: The photo cannot be read.
         """
         ...

@@ -181,14 +181,14 @@ def test_high_demand_is_waited_out_and_asked_again(sim, photo, tmp_path, error):
 def test_high_demand_that_lasts_ends_as_one_error(sim, photo, tmp_path):
     sim.script.prediction(MODEL, script.fail(script.E003), times=None)
     desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
-    with pytest.raises(RetryableProviderError, match="4 times.*high demand"):
+    with pytest.raises(RetryableProviderError, match=r"4 times.*high demand"):
         run(order, desk)
     assert row(desk, order).cost_usd == 0
 
 
 def test_a_prediction_that_takes_too_long_is_cancelled(sim, photo, tmp_path):
     sim.speed = 1.0
-    sim.script.prediction(MODEL, script.hold())
+    sim.script.prediction(MODEL, script.latency(0, 1000))
     desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo, deadline_s=0.2)
     with pytest.raises(RetryableProviderError, match="not done after"):
         run(order, desk)
