@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--music-s", type=float, default=8.0, help="simulated seconds a score's stage takes")
     parser.add_argument("--answer-s", type=float, default=5.0, help="simulated seconds a language model takes")
     parser.add_argument("--picture-scale", type=float, default=1.0, help="clips are made this much smaller")
+    parser.add_argument("--knows", type=Path, action="append", default=[], help="folder of pictures the models know")
     parser.add_argument("--low-credit", action="store_true", help="6 creates a minute, burst 1")
     given = parser.parse_args()
 
@@ -42,7 +43,9 @@ def main() -> None:
         seed=given.seed,
     )
     language = {
-        flavour: LanguageModelSimulator(flavour, speed=given.speed, latency_s=given.answer_s, log=log)
+        flavour: LanguageModelSimulator(
+            flavour, speed=given.speed, latency_s=given.answer_s, knows=given.knows, log=log
+        )
         for flavour in ("xai", "openai")
     }
     told = {

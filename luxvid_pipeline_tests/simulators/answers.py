@@ -6,11 +6,13 @@ pairs whose rooms fit, scenes in the words they were given).
 Does not belong here: HTTP, usage, failures (``language_server.py``).
 """
 
+import csv
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -46,6 +48,64 @@ class SeenPicture:
 
 
 @dataclass(frozen=True)
+class KnownPicture:
+    """A picture the simulated model will recognise: what it shows, and how it looks from far away."""
+
+    room: Room
+    words: str
+    look: np.ndarray
+
+
+class PictureMemory:
+    """Folders of pictures that a simulated model recognises, whatever their size and name in a request.
+
+    Rooms and words come from the folder's ``LABELS.csv`` (``file``, ``room``, ``notes``, ``usable``) where there is one, otherwise
+    from the files' names. Rows that say ``usable,no`` are passed over.
+    """
+
+    def __init__(self, folders: Sequence[Path] = ()):
+        self._known = [known for folder in folders for known in _pictures_of(folder)]
+
+    def recognise(self, picture: SeenPicture) -> KnownPicture | None:
+        """Return what a picture is, or None if it was never seen before."""
+        pixels = picture.pixels if self._known else None
+        if pixels is None:
+            return None
+        look = _look(pixels)
+        distance, _, best = min(
+            (float(np.abs(known.look - look).mean()), at, known) for at, known in enumerate(self._known)
+        )
+        return best if distance < _SAME_LOOK else None
+
+
+_SAME_LOOK = 6.0
+"""Mean difference in grey levels of two small copies; another picture of the same room differs by more."""
+
+
+def _look(pixels: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(cv2.resize(pixels, (32, 24), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY).astype(float)
+
+
+def _pictures_of(folder: Path) -> Iterator[KnownPicture]:
+    labels = folder / "LABELS.csv"
+    rows = (
+        {row["file"]: row for row in csv.DictReader(labels.read_text(encoding="utf-8").splitlines())}
+        if labels.exists()
+        else {}
+    )
+    for file in sorted(folder.iterdir()):
+        pixels = cv2.imread(str(file)) if file.suffix.lower() in {".jpg", ".jpeg", ".png"} else None
+        if pixels is None:
+            continue
+        row = rows.get(file.name, {})
+        if row.get("usable") == "no":
+            continue
+        name = file.stem.lower().replace("-", " ").replace("_", " ")
+        room = row.get("room") or next((room.value for word, room in _ROOM_WORDS.items() if word in name), "unknown")
+        yield KnownPicture(Room(room), row.get("notes") or name, _look(pixels))
+
+
+@dataclass(frozen=True)
 class Ask:
     """One request to a language model.
 
@@ -57,6 +117,7 @@ class Ask:
         schema: The strict schema of the answer, or None where plain text is wanted.
         schema_name: Its name.
         body: The whole request.
+        known: What is recognised of each picture; empty where the model remembers nothing.
     """
 
     api: str
@@ -66,6 +127,7 @@ class Ask:
     schema: Schema | None
     schema_name: str
     body: Mapping[str, Any]
+    known: tuple[KnownPicture | None, ...] = ()
 
     @property
     def text(self) -> str:
@@ -297,6 +359,8 @@ class _Filler:
     def _told_of(self, values: Sequence[Any], about: _About) -> list[Any]:
         """Return those of ``values`` that the words about this photo mention."""
         near = self._near(about.photo) if about.photo else ""
+        if about.photo and (known := self._known(about.place)):
+            near += f" {known.words.lower()} {known.room.words}"
         return [value for value in values if isinstance(value, str) and value and value.lower() in near]
 
     def _near(self, photo: str) -> str:
@@ -320,9 +384,15 @@ class _Filler:
         """Return the room a photo shows: as its name says, else guessed from its colours."""
         if told := self._room_told(photo):
             return told
+        if known := self._known(place):
+            return known.room
         pictures = self._ask.pictures
         pixels = pictures[place - 1].pixels if place <= len(pictures) else None
         return Room.UNKNOWN if pixels is None else _room_of_colours(pixels)
+
+    def _known(self, place: int) -> KnownPicture | None:
+        """Return what is recognised of the picture at this place, counted from 1."""
+        return self._ask.known[place - 1] if 0 < place <= len(self._ask.known) else None
 
     def _given(self, name: str, about: _About) -> Any:
         """Return what the request itself says of this scene or photo under the same name."""
@@ -345,6 +415,9 @@ class _Filler:
             return "Its light is flatter." if name == "runner_up_reason" and choice.runner_up else ""
         scene = _SCENES.get(about.scene)
         room = (about.room or Room.UNKNOWN).words
+        known = self._known(about.place) if about.photo else None
+        if known and ("caption" in name or "description" in name):
+            return f"{known.words[:1].upper()}{known.words[1:]}."
         if "caption" in name or "description" in name:
             return f"The {room} in even daylight."
         if "negative" in name:

@@ -12,13 +12,14 @@ import struct
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from luxvid_pipeline_tests.simulators.answers import Ask, SeenPicture, default_answer
+from luxvid_pipeline_tests.simulators.answers import Ask, PictureMemory, SeenPicture, default_answer
 from luxvid_pipeline_tests.simulators.control import control
 from luxvid_pipeline_tests.simulators.failures import failure
 from luxvid_pipeline_tests.simulators.script import Effect, Script
@@ -73,6 +74,7 @@ class LanguageModelSimulator:
         speed: Real seconds a simulated second takes.
         latency_s: Simulated seconds an answer takes.
         tokens: Accepted keys; None for any that is not empty.
+        knows: Folders of pictures the model recognises; see ``PictureMemory``.
         log: File for the request log, or a log to share.
         port: 0 for any free one.
     """
@@ -84,6 +86,7 @@ class LanguageModelSimulator:
         speed: float = 0.001,
         latency_s: float = 5.0,
         tokens: frozenset[str] | None = None,
+        knows: Sequence[Path] = (),
         log: Path | RequestLog | None = None,
         port: int = 0,
     ):
@@ -95,6 +98,7 @@ class LanguageModelSimulator:
         self.counts: Counter[str] = Counter()
         self.ticks = 0
         self.asks: list[Ask] = []
+        self._memory = PictureMemory(knows)
         self._answerers: list[Answerer] = []
         self.log = log if isinstance(log, RequestLog) else RequestLog(log)
         self._server = LoopbackServer(flavour, self._answer, self.log, port)
@@ -194,6 +198,7 @@ class LanguageModelSimulator:
         try:
             ask = _ask(event, body)
             self._check(ask, body)
+            ask = replace(ask, known=tuple(self._memory.recognise(picture) for picture in ask.pictures))
         except _RefusedRequestError as fault:
             return self._error(400, "Client specified an invalid argument", str(fault), code=fault.code)
         self.asks.append(ask)

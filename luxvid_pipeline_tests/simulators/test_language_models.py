@@ -104,6 +104,31 @@ def test_photos_are_tagged_by_their_words_and_else_by_their_colours(sim, client)
     assert 0 <= pool["quality"] <= 1
 
 
+def test_pictures_of_a_known_folder_are_recognised_at_any_size(tmp_path):
+    draw = np.random.default_rng(5)
+    pictures = {
+        name: cv2.resize(draw.integers(0, 255, (6, 8, 3), dtype=np.uint8), (960, 720))
+        for name in ("DSC_1.jpg", "DSC_2.jpg", "home-office.jpg")
+    }
+    for name, pixels in pictures.items():
+        cv2.imwrite(str(tmp_path / name), pixels)
+    (tmp_path / "LABELS.csv").write_text('file,room,notes\nDSC_1.jpg,bathroom,"a mirror over two basins"\n')
+    content = []
+    for place, pixels in enumerate([*pictures.values(), 255 - pictures["DSC_1.jpg"]], 1):
+        small = cv2.imencode(".jpg", cv2.resize(pixels, (320, 240), interpolation=cv2.INTER_AREA))[1].tobytes()
+        url = f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
+        content += [{"type": "text", "text": f"Photo P{place}:"}, {"type": "image_url", "image_url": {"url": url}}]
+    with (
+        LanguageModelSimulator("xai", knows=[tmp_path]) as sim,
+        openai.OpenAI(base_url=sim.base_url, api_key="k") as client,
+    ):
+        bath, _, office, _ = said(chat(client, sim, tags_of("P1", "P2", "P3", "P4"), content))["photos"]
+        assert (bath["room"], bath["caption"]) == ("bathroom", "A mirror over two basins.")
+        assert bath["features"] == ["mirror"]
+        assert office["room"] == "office"
+        assert [one is not None for one in sim.asks[0].known] == [True, True, True, False]
+
+
 def test_pairs_fit_their_scenes_and_use_no_photo_twice(sim, client):
     rooms = ["pool", "bedroom", "bathroom", "bathtub_shower", "living", "dining", "aerial", "office", "terrace"]
     catalogue = [{"id": f"P{number:02}", "room": room} for number, room in enumerate(rooms, 1)]
