@@ -59,8 +59,8 @@ class KnownPicture:
 class PictureMemory:
     """Folders of pictures that a simulated model recognises, whatever their size and name in a request.
 
-    Rooms and words come from the folder's ``LABELS.csv`` (``file``, ``room``, ``notes``, ``usable``) where there is one, otherwise
-    from the files' names. Rows that say ``usable,no`` are passed over.
+    Rooms and words come from the folder's ``LABELS.csv`` (``file``, ``room``, ``notes``, ``usable``) where there is one,
+    otherwise from the files' names. Rows that say ``usable,no`` are passed over.
     """
 
     def __init__(self, folders: Sequence[Path] = ()):
