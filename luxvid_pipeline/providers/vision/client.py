@@ -38,7 +38,7 @@ from luxvid_pipeline.domain.payments import (
     PaymentState,
     Shelf,
 )
-from luxvid_pipeline.domain.pricing import billed_tokens, token_price
+from luxvid_pipeline.domain.pricing import PRICES, Unit, billed_tokens, token_price
 from luxvid_pipeline.providers.vision.failures import (
     NO_KEY,
     NOT_HEARD,
@@ -49,10 +49,21 @@ from luxvid_pipeline.providers.vision.failures import (
     without_secrets,
 )
 from luxvid_pipeline.providers.vision.questions import Answer, Question
-from luxvid_pipeline.providers.vision.wire import BASE_URLS, ChatWire, Reply, effort_of, picture_tokens, tokens_of
+from luxvid_pipeline.providers.vision.wire import (
+    BASE_URLS,
+    ChatWire,
+    Reply,
+    effort_of,
+    picture_tokens,
+    room_to_think,
+    tokens_of,
+)
 
 TICKS_PER_USD = Decimal(10**10)
 """Of xAI's ``cost_in_usd_ticks``: https://docs.x.ai/developers/cost-tracking"""
+
+MODELS: tuple[str, ...] = tuple(name for name, price in PRICES.items() if price.unit is Unit.TOKEN)
+"""The models that can be asked, ``xai/grok-4.3`` and others: those with a price."""
 
 _LONGEST_WAIT_S = 30.0
 _ALIVE_EVERY_S = 30.0
@@ -107,6 +118,9 @@ class VisionClient:
         base_url: Where the vendor answers; empty for its public address.
         patience: Deadlines and tries.
         wait: How to wait, in seconds.
+
+    Raises:
+        SettingsError: There is no such model, or it has no price.
     """
 
     def __init__(
@@ -120,8 +134,8 @@ class VisionClient:
         patience: Patience | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        if vendor not in BASE_URLS:
-            raise SettingsError(f"there is no vision vendor {vendor!r}; known: {', '.join(sorted(BASE_URLS))}")
+        if f"{vendor}/{model}" not in MODELS:
+            raise SettingsError(f"there is no vision model {vendor}/{model} with a price; known: {', '.join(MODELS)}")
         self.vendor = vendor
         self.model = model
         self._key = api_key
@@ -202,7 +216,7 @@ class VisionClient:
             self.engine,
             prompt_tokens=math.ceil(question.characters / 2) + sum(most for _, most in sizes),
             completion_tokens=question.most_tokens,
-            reasoning_tokens=0 if effort_of(self.model) in (None, "none") else question.most_tokens,
+            reasoning_tokens=room_to_think(self.model),
         )
         return Estimate(low_usd=low.low_usd, high_usd=high.high_usd)
 

@@ -87,7 +87,7 @@ FAILURES: tuple[Failure, ...] = (
     Failure(
         name="content refused",
         statuses=_on(200, 400, 403, 422),
-        words=r"content[ _]?(policy|filter)|usage guidelines|safety|moderation|violat",
+        words=r"content[ _]?(policy|filter)|usage (guidelines|polic)|safety|moderation",
         error=ContentRefusedError,
         remedy="choose another engine, or take out what it objects to",
         for_good=True,

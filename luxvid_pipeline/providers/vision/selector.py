@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,9 @@ class VisionSelector:
         bill = Bill()
         outcome = self._ask(storyboard, keys, album, account, bill)
         outcome.faults = {key: album.for_people(fault) for key, fault in outcome.faults.items()}
-        rows = {key: self._with_overlap(row, album, files) for key, row in outcome.rows.items()}
+        with ThreadPoolExecutor(_AT_ONCE, "overlap") as pool:
+            measured = pool.map(partial(self._with_overlap, album, files), outcome.rows.values())
+            rows = dict(zip(outcome.rows, measured, strict=True))
         if outcome.faults:
             rows |= self._local_rows(storyboard, catalogue, files, outcome)
         left_out = {each.scene: each.reason for each in storyboard.left_out}
@@ -219,7 +222,7 @@ class VisionSelector:
         bill.add(answer)
         return _checked(answer.value, keys, album, used, self.engine)
 
-    def _with_overlap(self, row: ScenePair, album: _Album, files: Mapping[str, Path]) -> ScenePair:
+    def _with_overlap(self, album: _Album, files: Mapping[str, Path], row: ScenePair) -> ScenePair:
         """Measure what the two photos have in common, as the local selector does: from the lower id to the higher."""
         if row.first_photo is None or row.last_photo is None:
             return row

@@ -105,7 +105,7 @@ class ChatWire:
                     "type": "json_schema",
                     "json_schema": {"name": question.name, "strict": True, "schema": question.schema},
                 },
-                max_completion_tokens=question.most_tokens,
+                max_completion_tokens=question.most_tokens + room_to_think(self._model),
                 timeout=openai.Timeout(left_s, connect=min(_CONNECT_S, left_s)),
                 **extra,
             ) as response:
@@ -162,11 +162,21 @@ def effort_of(model: str) -> str | None:
     """Return what to send as ``reasoning_effort``: as little as the model allows; None where it takes none.
 
     Source: docs.x.ai/developers/models (grok-4.20 rejects the field, 4.3 takes ``none``, 4.5 and later begin at
-    ``low``); developers.openai.com/api/docs/models (the luna models reason unless told ``none``). Read 21 Nov 2026.
+    ``low``); developers.openai.com/api/docs/models (GPT-5.1 and later take ``none``, the luna models reason without
+    it). Read 21 Nov 2026.
     """
-    if re.match(r"grok-4\.3\b", model) or re.search(r"-luna\b", model):
+    if re.match(r"grok-4\.3\b|gpt-5\.\d|gpt-[6-9]", model):
         return "none"
     return "low" if re.match(r"grok-4\.[5-9]", model) else None
+
+
+def room_to_think(model: str) -> int:
+    """Return tokens to allow beyond the answer itself, for models that cannot be told not to reason.
+
+    Whether a vendor counts them against the most tokens allowed is not documented; if it does, an answer without this
+    room would be cut off.
+    """
+    return 0 if effort_of(model) in (None, "none") else 4000
 
 
 def picture_tokens(vendor: str, model: str, picture: Thumbnail) -> tuple[int, int]:

@@ -166,6 +166,11 @@ class VisionWriter:
         manifest = manifest or ListingManifest()
         bill = Bill()
         named = scenes_meant(feedback, storyboard)
+        absent = [
+            f"{each.scene} is not in the film: {each.reason}" for each in storyboard.left_out if each.scene in named
+        ]
+        if (named and len(absent) == len(named)) or not storyboard.shots:
+            return Draft(storyboard=storyboard, engine=self._engine(bill, "; ".join(absent) or "the film has no scene"))
         not_done: list[str] = []
 
         def ask(shots: Sequence[Shot], faults: str) -> _Outcome:
@@ -185,7 +190,7 @@ class VisionWriter:
         outcome = _twice(ask, storyboard.shots)
         spoken = {shot.scene: _words_of(shot) for shot in storyboard.shots}
         changed = {key: shot for key, shot in outcome.shots.items() if _words_of(shot) != spoken[key]}
-        reasons = [f"{key} stays as it was: {why}" for key, why in outcome.faults.items()]
+        reasons = [*absent, *(f"{key} stays as it was: {why}" for key, why in outcome.faults.items())]
         reasons += [f"not done: {why}" for why in not_done if why]
         if not changed and not reasons:
             reasons = ["the model found nothing to change"]
@@ -255,37 +260,36 @@ class VisionWriter:
 def scenes_meant(feedback: str, storyboard: Storyboard) -> frozenset[str]:
     """Return the scenes that a person's words name; empty where they name none, or speak of the whole film.
 
-    A scene is named by its number, key or title, by its place (``the opening``), or by a room that its subject names.
+    A scene is named by its number, key or title, by its place (``the opening``), or by a room that its subject names;
+    scenes that were left out can be named too.
     """
     words = feedback.lower()
-    keys = [shot.scene for shot in storyboard.shots]
     if re.search(r"\b(all|every|each|everywhere|everything|throughout|whole film|entire film|overall)\b", words):
         return frozenset()
+    shown = [shot.scene for shot in storyboard.shots]
     meant: set[str] = set()
-    for shot in storyboard.shots:
-        number = scene(shot.scene).number
-        numbers = (rf"scene {number}\b", rf"scene no\.? ?{number}\b", rf"\b{_ORDINALS[number - 1]} scene\b")
-        named = [shot.scene, *(rf"\b{word}\b" for word in _NAMES[shot.scene]), *numbers]
-        if any(re.search(pattern, words) for pattern in named):
-            meant.add(shot.scene)
-    if keys and re.search(r"\b(opening|first scene|beginning)\b", words):
-        meant.add(keys[0])
-    if keys and re.search(r"\b(ending|last scene|final scene|closing|the end)\b", words):
-        meant.add(keys[-1])
+    for key in (*shown, *(each.scene for each in storyboard.left_out)):
+        number = scene(key).number
+        numbers = (rf"\bscene (no\.? ?)?{number}\b", rf"\b{_ORDINALS[number - 1]} scene\b")
+        if any(re.search(pattern, words) for pattern in (key, rf"\b({_NAMES[key]})\b", *numbers)):
+            meant.add(key)
+    if shown and re.search(r"\b(opening|beginning)\b", words):
+        meant.add(shown[0])
+    if shown and re.search(r"\b(ending|closing|(last|final) scene|the end)\b", words):
+        meant.add(shown[-1])
     rooms = rooms_named(words)
-    meant |= {shot.scene for shot in storyboard.shots if rooms & rooms_named(shot.subject)}
-    return frozenset(meant & set(keys))
+    return frozenset(meant | {shot.scene for shot in storyboard.shots if rooms & rooms_named(shot.subject)})
 
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
-_NAMES: Mapping[str, tuple[str, ...]] = {
-    "1-arrival": ("arrival",),
-    "2-bedroom": ("bedrooms?",),
-    "3-vanity": ("vanity", "basins?"),
-    "4-bath": ("bath", "tub", "bathtub", "shower"),
-    "5-living": ("living", "living room", "lounge"),
-    "6-lifestyle": ("lifestyle",),
-    "7-farewell": ("farewell", "goodbye"),
+_NAMES: Mapping[str, str] = {
+    "1-arrival": "arrival",
+    "2-bedroom": "bedrooms?",
+    "3-vanity": "vanity|basins?",
+    "4-bath": "bath|tub|bathtub|shower",
+    "5-living": "living|lounge",
+    "6-lifestyle": "lifestyle",
+    "7-farewell": "farewell|goodbye",
 }
 
 

@@ -73,6 +73,7 @@ def test_the_wire_carries_a_strict_schema_the_picture_and_as_little_thought_as_a
 def test_each_model_gets_the_effort_it_knows(xai, question, model, effort):
     xai.client(model).ask(question, xai.account)
     assert xai.sim.asks[0].body.get("reasoning_effort") == effort
+    assert xai.sim.asks[0].body["max_completion_tokens"] == (4400 if effort == "low" else 400)
 
 
 def test_reasoning_is_paid_for_though_xai_leaves_it_out_of_the_completion(xai, question):
@@ -189,10 +190,9 @@ def test_without_a_key_an_account_or_a_price_nothing_is_sent(xai, question):
         xai.client(key="").ask(question, xai.account)
     with pytest.raises(InvalidRequestError, match="who pays"):
         xai.client().ask(question, None)
-    with pytest.raises(SettingsError, match="no price"):
-        xai.client("grok-99").ask(question, xai.account)
-    with pytest.raises(SettingsError, match="no vision vendor"):
-        VisionClient("acme", "m", api_key="k", keeping=Keeping(ledger=xai.ledger, shelf=xai.shelf))
+    for vendor, model in (("xai", "grok-99"), ("acme", "grok-4.3"), ("openai", "grok-4.3"), ("xai", "")):
+        with pytest.raises(SettingsError, match=r"no vision model .* known: xai/grok"):
+            VisionClient(vendor, model, api_key="k", keeping=Keeping(ledger=xai.ledger, shelf=xai.shelf))
     assert xai.sent == 0
 
 

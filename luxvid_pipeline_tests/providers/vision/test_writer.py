@@ -237,6 +237,15 @@ def test_the_same_feedback_on_the_same_version_is_paid_for_once(xai, revise):
     assert (first.engine.paid_calls, again.engine.paid_calls) == (1, 0)
 
 
+def test_feedback_on_a_scene_that_was_left_out_is_answered_for_nothing(xai, writer):
+    photos = [each for each in a_whole_home() if each.room is not Room.BEDROOM]
+    board = LocalWriter().write("villa-aurora", MANIFEST, photos).storyboard
+    draft = writer.revise(board, "Make the bedroom brighter", MANIFEST, photos, xai.account)
+    assert draft.storyboard == board
+    assert draft.engine.degraded_reason == "2-bedroom is not in the film: no photo shows a bedroom"
+    assert xai.sent == 0
+
+
 @pytest.mark.parametrize("feedback", ["", "  \n", "so " * 2000])
 def test_feedback_nobody_can_read_is_refused_before_it_costs(xai, revise, feedback):
     with pytest.raises(InputError, match="feedback"):
