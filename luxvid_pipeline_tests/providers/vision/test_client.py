@@ -1,7 +1,9 @@
 """A question is paid for once, whatever happens to it, and each way to fail is told apart."""
 
+import contextlib
 import json
 import re
+import socket
 import threading
 import time
 from decimal import Decimal
@@ -172,6 +174,36 @@ def test_an_answer_without_a_report_of_its_tokens_is_booked_at_its_estimate(xai,
     assert entry.payment.cost_usd == entry.estimate_usd > 0
 
 
+@pytest.fixture
+def dripping():
+    """A server that sends one byte of its answer at a time, for ever."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    done = threading.Event()
+
+    def drip():
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n")
+            while not done.wait(0.02):
+                connection.sendall(b" ")
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+    done.set()
+    thread.join()
+    listening.close()
+
+
+def test_an_answer_that_drips_in_is_given_up_at_its_deadline(xai, question, dripping):
+    start = time.monotonic()
+    with pytest.raises(RetryableProviderError, match="not complete"):
+        xai.client(base_url=dripping, answer_s=0.3, tries=1).ask(question, xai.account)
+    assert time.monotonic() - start < 5
+    assert xai.spent().cost_usd > 0
+
+
 def test_nobody_listening_is_not_money_spent(xai, question):
     with pytest.raises(RetryableProviderError, match="not reached"):
         xai.client(base_url="http://127.0.0.1:9/v1").ask(question, xai.account)
@@ -194,6 +226,16 @@ def test_without_a_key_an_account_or_a_price_nothing_is_sent(xai, question):
         with pytest.raises(SettingsError, match=r"no vision model .* known: xai/grok"):
             VisionClient(vendor, model, api_key="k", keeping=Keeping(ledger=xai.ledger, shelf=xai.shelf))
     assert xai.sent == 0
+
+
+def test_neither_log_nor_shelf_nor_ledger_holds_the_key(xai, question, caplog):
+    caplog.set_level("DEBUG")
+    xai.sim.script.language(script.rate_limited(), times=1)
+    xai.client().ask(question, xai.account)
+    kept = b"".join(path.read_bytes() for path in xai.shelf.folder.parent.rglob("*") if path.is_file())
+    assert KEY.encode() not in kept
+    assert KEY not in caplog.text
+    assert KEY not in repr(vars(xai.client()).get("_wire"))
 
 
 def test_a_budget_stops_it_before_it_is_sent(xai, question):

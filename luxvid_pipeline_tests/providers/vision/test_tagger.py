@@ -133,6 +133,7 @@ FAULTS = {
     "no number": lambda rows: rows[0].update(quality="good"),
     "no caption": lambda rows: rows[0].update(caption=" "),
     "no such field": lambda rows: rows[0].pop("avoid"),
+    "no object": lambda rows: rows.__setitem__(0, "P01"),
 }
 
 
