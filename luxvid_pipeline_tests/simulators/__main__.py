@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--answer-s", type=float, default=5.0, help="simulated seconds a language model takes")
     parser.add_argument("--picture-scale", type=float, default=1.0, help="clips are made this much smaller")
     parser.add_argument("--knows", type=Path, action="append", default=[], help="folder of pictures the models know")
+    parser.add_argument("--as-long-as", type=int, metavar="PID", help="end when this process is gone")
     parser.add_argument("--low-credit", action="store_true", help="6 creates a minute, burst 1")
     given = parser.parse_args()
 
@@ -63,9 +64,21 @@ def main() -> None:
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
-    over.wait()
+    while not over.wait(1.0):
+        if given.as_long_as and not _alive(given.as_long_as):
+            break
     for simulator in (replicate, *language.values()):
         simulator.close()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ class KnownPicture:
 class PictureMemory:
     """Folders of pictures that a simulated model recognises, whatever their size and name in a request.
 
-    Rooms and words come from the folder's ``LABELS.csv`` (``file``, ``room``, ``notes``, ``usable``) where there is one,
-    otherwise from the files' names. Rows that say ``usable,no`` are passed over.
+    Rooms and words come from the folder's ``LABELS.csv`` (``file``, ``room``, ``notes``, ``usable``) where there is
+    one, otherwise from the files' names. Rows that say ``usable,no`` are passed over.
     """
 
     def __init__(self, folders: Sequence[Path] = ()):
@@ -169,13 +169,13 @@ class _Filler:
         self._plan: dict[str, _Choice] | None = None
         self._feedback = next((text for text in ask.texts if text.lower().startswith("feedback")), "")
 
-    def fill(self, schema: Schema, name: str, about: _About) -> Any:
-        """Return a value for ``schema``."""
+    def fill(self, schema: Schema, name: str, about: _About, *, or_null: bool = False) -> Any:
+        """Return a value for ``schema``; a photo that cannot be had is None where ``or_null``."""
         schema = self._resolved(schema)
         if "const" in schema:
             return schema["const"]
         if "enum" in schema:
-            return self._chosen(list(schema["enum"]), name, about)
+            return self._chosen(list(schema["enum"]), name, about, or_null=or_null)
         for several in ("anyOf", "oneOf", "allOf"):
             if several in schema:
                 return self._either(schema[several], name, about)
@@ -221,8 +221,7 @@ class _Filler:
             return None
         if may_be_null and self._feedback and about.scene and name not in {"prompt", "scene"}:
             return None
-        value = self.fill(real[0], name, about)
-        return None if may_be_null and value == "" else value
+        return self.fill(real[0], name, about, or_null=may_be_null)
 
     def _object(self, schema: Schema, about: _About) -> dict[str, Any]:
         return {key: self.fill(inner, key, about) for key, inner in schema.get("properties", {}).items()}
@@ -232,15 +231,17 @@ class _Filler:
         least, most = schema.get("minItems", 0), schema.get("maxItems", 10_000)
         abouts = self._drivers(items)
         if abouts:
-            return [self.fill(items, name, one) for one in abouts][:most]
-        if "enum" in items and set(items["enum"]) <= _SCENES.keys():
-            return self._meant(items["enum"]) if self._feedback else list(items["enum"])
-        if "enum" in items:
-            wanted = self._told_of(items["enum"], about)[: min(most, 4)]
-            return (wanted + [value for value in items["enum"] if value not in wanted])[: max(least, len(wanted))]
-        if any(word in name for word in ("avoid", "fault", "problem", "left_out", "missing")):
-            return [self.fill(items, name, about) for _ in range(least)]
-        return [self.fill(items, name, about) for _ in range(max(1, least))][:most]
+            found = [self.fill(items, name, one) for one in abouts]
+        elif "enum" in items and set(items["enum"]) <= _SCENES.keys():
+            found = self._meant(items["enum"]) if self._feedback else list(items["enum"])
+        elif "enum" in items:
+            found = self._told_of(items["enum"], about)[:4]
+            found += [value for value in items["enum"] if value not in found][: max(0, least - len(found))]
+        else:
+            empty = any(word in name for word in ("avoid", "fault", "problem", "left_out", "missing"))
+            found = [] if empty else [self.fill(items, name, about)]
+        found += [self.fill(items, name, about) for _ in range(least - len(found))]
+        return found[:most]
 
     def _drivers(self, items: Schema) -> list[_About]:
         """Return what a list has one item for: every scene, every photo; empty if neither."""
@@ -290,7 +291,7 @@ class _Filler:
 
     # --- values ------------------------------------------------------------------------------------------------------
 
-    def _chosen(self, values: list[Any], name: str, about: _About) -> Any:
+    def _chosen(self, values: list[Any], name: str, about: _About, *, or_null: bool) -> Any:
         if about.scene and about.scene in values:
             return about.scene
         if about.photo and about.photo in map(str, values):
@@ -298,14 +299,15 @@ class _Filler:
         if about.room is not None and about.room.value in values:
             return about.room.value
         if about.scene and _is_photo(name):
-            return self._fitting(values, name, about)
+            found = self._fitting(values, name, about)
+            return values[0] if found is None and not or_null else found
         if (kept := self._given(name, about)) in values:
             return kept
         told = self._told_of(values, about)
         return told[0] if told else values[0]
 
     def _fitting(self, values: list[Any], name: str, about: _About) -> Any:
-        """Return the planned photo of a scene, or None (an empty text where null is not allowed)."""
+        """Return the planned photo of a scene, or None."""
         ids = [str(value) for value in values if value is not None]
         if self._plan is None:
             self._plan = self._planned(ids)
@@ -315,7 +317,7 @@ class _Filler:
         else:
             found = choice.last if "last" in name or "end" in name else choice.first
         if found not in ids:
-            return None if None in values else ""
+            return None
         return next(value for value in values if str(value) == found)
 
     def _planned(self, ids: list[str]) -> dict[str, _Choice]:

@@ -5,6 +5,7 @@ Does not belong here: the simulators.
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -74,9 +75,8 @@ class SimulatorProcess:
         self._ports, self.log_file = folder / "ports.json", folder / "requests.jsonl"
         self._ports.unlink(missing_ok=True)
         command = [sys.executable, "-m", "luxvid_pipeline_tests.simulators", "--port-file", str(self._ports)]
-        self._process = subprocess.Popen(
-            [*command, "--log", str(self.log_file), *options], stdout=subprocess.DEVNULL, start_new_session=True
-        )
+        command += ["--log", str(self.log_file), "--as-long-as", str(os.getpid()), *options]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + 30
         while not self._ports.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -140,6 +140,7 @@ class ReplicateSimulator:
         self._lock = threading.RLock()
         self._limit = dict(_LOW_CREDIT if low_credit else _HIGHEST)
         self._tokens_left, self._tokens_at = self._limit["burst"], time.monotonic()
+        self._throttle_style: dict[str, Any] = {}
         self._delivery: dict[str, tuple[str, bytes]] = {}
         self._own_cache = None if cache else tempfile.TemporaryDirectory(prefix="luxvid-simulator-")
         self._cache = footage.MediaCache(cache or Path(self._own_cache.name))  # type: ignore[union-attr]
@@ -185,9 +186,16 @@ class ReplicateSimulator:
         """Whether any request to the delivery host carried an ``Authorization`` header."""
         return any("authorization" in entry["headers"] for entry in self.log.entries(server="delivery"))
 
-    def low_credit(self, per_minute: float = 6, burst: float = 1) -> None:
-        """Limit creates as for an account below five dollars; in real time, whatever the speed."""
+    def low_credit(self, per_minute: float = 6, burst: float = 1, **style: Any) -> None:
+        """Limit creates as for an account below five dollars; in real time, whatever the speed.
+
+        Args:
+            per_minute: Creates that become free in a minute.
+            burst: Creates that can be saved up.
+            style: How the 429 speaks: ``header``, ``body`` and ``words`` of ``script.throttle``.
+        """
         with self._lock:
+            self._throttle_style = style
             self._limit = {"per_minute": per_minute, "burst": burst}
             self._tokens_left, self._tokens_at = burst, time.monotonic()
 
@@ -277,7 +285,7 @@ class ReplicateSimulator:
         if event == "create":
             wait_s, left = self._take_token()
             if wait_s > 0:
-                return throttled(max(1, round(wait_s + 0.5)))
+                return throttled(max(1, round(wait_s + 0.5)), **self._throttle_style)
             headers["ratelimit-remaining"] = str(int(left))
         reply = self._route(request, steps, event, model)
         reply.headers = headers | reply.headers

@@ -56,6 +56,19 @@ def test_a_prediction_outlives_the_client_that_was_killed(running):
     assert PLAIN.get(listed[0]["output"]).content[4:8] == b"ftyp"
 
 
+def test_the_simulators_end_with_the_process_that_wanted_them(tmp_path):
+    keeper = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    ports = tmp_path / "ports.json"
+    command = [sys.executable, "-m", "luxvid_pipeline_tests.simulators", "--port-file", str(ports)]
+    with subprocess.Popen([*command, "--as-long-as", str(keeper.pid)], stdout=subprocess.DEVNULL) as simulators:
+        until = time.monotonic() + 20
+        while not ports.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        assert simulators.poll() is None
+        keeper.communicate()
+        assert simulators.wait(20) == 0
+
+
 def test_log_counters_and_rules_are_reached_from_outside(running):
     before = running.replicate.counters()["accepted"]
     running.replicate.on("create", script.drop_after())

@@ -123,6 +123,10 @@ def test_a_starved_account_is_throttled_at_its_second_create(sim, client):
 def test_creates_beyond_the_bucket_are_throttled_and_normally_it_holds_600(sim, client):
     sim.low_credit(per_minute=0.001, burst=3)
     assert [create(client).status_code for _ in range(4)] == [201, 201, 201, 429]
+    sim.low_credit(per_minute=0.001, burst=0, header=False, body=False, words="old")
+    bare = create(client)
+    assert ("retry-after" in bare.headers, "retry_after" in bare.json()) == (False, False)
+    assert "Expected available in" in bare.json()["detail"]
     sim.normal_credit()
     assert create(client).headers["ratelimit-remaining"] == "599"
 
