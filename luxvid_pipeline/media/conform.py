@@ -118,12 +118,10 @@ def conform_clip(
     positions = _positions(source, film, frames, ends, pair=last is not None)
     drawn = 0
     shown: list[Frame] = []
-    frame = empty_frame(film)
     cv2.setNumThreads(1)
     with ClipWriter(into, film, doing=doing) as writer:
         for picture, is_drawn in _pictures(clip, positions, film, doing):
-            np.copyto(frame, picture)
-            writer.write(frame)
+            writer.write(picture)
             drawn += is_drawn
             if writer.frames_written in {1, frames}:
                 shown.append(planes(picture)[0].copy())
