@@ -9,6 +9,7 @@ from fractions import Fraction
 import dagster as dg
 
 from luxvid_pipeline.media.film import FilmFacts
+from luxvid_pipeline.media.loudness import SILENCE_LUFS
 
 LOUDNESS_LUFS, LOUDNESS_TOLERANCE_LU = -14.0, 1.0
 TRUE_PEAK_DBTP = -1.0
@@ -46,8 +47,14 @@ def film_is_as_long_as_its_scenes(facts: FilmFacts, planned_s: float) -> dg.Asse
     )
 
 
-def film_is_as_loud_as_agreed(facts: FilmFacts) -> dg.AssetCheckResult:
-    """Compare the film's loudness with the target."""
+def film_is_as_loud_as_agreed(facts: FilmFacts, *, silent: bool = False) -> dg.AssetCheckResult:
+    """Compare the film's loudness with the target; a film that is meant to be silent has to be silent."""
+    if silent:
+        return dg.AssetCheckResult(
+            check_name="film_is_as_loud_as_agreed",
+            passed=facts.integrated_lufs <= SILENCE_LUFS,
+            metadata={"integrated_lufs": facts.integrated_lufs, "silent": True},
+        )
     return dg.AssetCheckResult(
         check_name="film_is_as_loud_as_agreed",
         passed=abs(facts.integrated_lufs - LOUDNESS_LUFS) <= LOUDNESS_TOLERANCE_LU

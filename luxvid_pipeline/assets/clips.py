@@ -15,9 +15,11 @@ import polars as pl
 from luxvid_pipeline.assets.metadata import (
     OWNERS,
     Stopwatch,
+    account_of,
     engine_facts,
     engine_from_facts,
     engine_metadata,
+    manifest_of,
     preview,
 )
 from luxvid_pipeline.assets.photos import working_photos
@@ -90,7 +92,7 @@ def scene_clips(
         progress=progress,
         at_once=asyncio.Semaphore(clip_generator.most_at_once),
     )
-    requests = {key: inputs.request(key, media_store) for key in context.partition_keys}
+    requests = {key: inputs.request(key, media_store, context.run.run_id) for key in context.partition_keys}
     for key, request in requests.items():
         if request is None:
             context.log.info(f"{key}: the film does without this scene: {inputs.pair(key).reason}")
@@ -205,8 +207,8 @@ class _Inputs:
         listing, scene_key = split_key(partition)
         return self._pairs[listing][scene_key]
 
-    def request(self, partition: str, store: MediaStore) -> ClipRequest | None:
-        """Return what to shoot for one partition; None where the film does without the scene."""
+    def request(self, partition: str, store: MediaStore, run_id: str = "") -> ClipRequest | None:
+        """Return what to shoot for one partition, and who pays; None where the film does without the scene."""
         listing, scene_key = split_key(partition)
         pair = self.pair(partition)
         shot = next((shot for shot in self._storyboards[listing].shots if shot.scene == scene_key), None)
@@ -222,6 +224,7 @@ class _Inputs:
             first=photos[pair.first_photo],
             last=photos[pair.last_photo] if pair.last_photo else None,
             overlap=pair.overlap,
+            account=account_of(listing, manifest_of(store, listing), "clips", run_id),
         )
 
 

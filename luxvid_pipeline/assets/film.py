@@ -33,6 +33,7 @@ from luxvid_pipeline.io_managers.values import media_key
 from luxvid_pipeline.media.film import assemble_film, inspect_film
 from luxvid_pipeline.media.sheets import as_markdown, frames_of
 from luxvid_pipeline.partitions import listing_partitions, scenes_of_a_listing
+from luxvid_pipeline.providers.local.silence import SILENCE
 from luxvid_pipeline.resources.progress import ProgressBoard
 
 CODE_VERSION = "1"
@@ -82,7 +83,7 @@ def property_video(
     path = media_store.open(key)
     facts = inspect_film(path)
     (poster,) = frames_of(path, 1, width_px=960)
-    makers = [engine_from_facts(clip.facts) for clip in clips]
+    makers = [engine_from_facts(stored.facts) for stored in (*clips, soundtrack)]
     degraded = "; ".join(dict.fromkeys(maker.degraded_reason for maker in makers if maker.degraded_reason))
     engine = Engine(name=" + ".join(dict.fromkeys(maker.name for maker in makers)), degraded_reason=degraded)
     left_out = {pair.scene: pair.reason for pair in pairs.values() if pair.left_out}
@@ -100,12 +101,12 @@ def property_video(
             "left_out": left_out,
             "transition": transition.value,
             **engine_metadata(engine, watch, reused=reused),
-            "film_cost_usd": sum(maker.cost_usd for maker in (*makers, engine_from_facts(soundtrack.facts))),
+            "film_cost_usd": sum(maker.cost_usd for maker in makers),
             **preview(as_markdown(poster, "poster") + "\n\n" + _scene_table(shots, timeline, clips, left_out)),
         },
     )
     yield checks.film_is_as_long_as_its_scenes(facts, timeline.duration_s)
-    yield checks.film_is_as_loud_as_agreed(facts)
+    yield checks.film_is_as_loud_as_agreed(facts, silent=engine_from_facts(soundtrack.facts).name == SILENCE)
 
 
 def _assemble(
@@ -127,6 +128,7 @@ def _assemble(
             timeline=timeline,
             transition=transition,
             workdir=scratch,
+            silent=engine_from_facts(score.facts).name == SILENCE,
             progress=lambda done: progress.report("film", "film", done),
         )
         return store.put(file, key, made_from=made_from, facts=engine_facts(Engine()))

@@ -45,6 +45,8 @@ def engine_metadata(engine: Engine, watch: Stopwatch, *, reused: bool = False) -
         "paid_calls": 0 if reused else engine.paid_calls,
         "seconds_taken": watch.seconds,
         "reused": reused,
+        **({"disclosure": engine.disclosure} if engine.disclosure else {}),
+        **({"measured": dict(engine.notes)} if engine.notes else {}),
     }
 
 
@@ -55,6 +57,8 @@ def engine_facts(engine: Engine) -> dict[str, Any]:
         "cost_usd": engine.cost_usd,
         "paid_calls": engine.paid_calls,
         "degraded_reason": engine.degraded_reason,
+        "disclosure": engine.disclosure,
+        "notes": dict(engine.notes),
     }
 
 
@@ -65,6 +69,8 @@ def engine_from_facts(facts: Mapping[str, Any]) -> Engine:
         cost_usd=facts.get("cost_usd", 0.0),
         paid_calls=facts.get("paid_calls", 0),
         degraded_reason=facts.get("degraded_reason", ""),
+        disclosure=facts.get("disclosure", ""),
+        notes=facts.get("notes", {}),
     )
 
 

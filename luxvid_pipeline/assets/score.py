@@ -4,6 +4,7 @@ Belongs here: the asset, and keeping every stage as soon as it is done.
 Does not belong here: composing (``providers/``), mastering for delivery (``media/film.py``).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -12,14 +13,18 @@ import polars as pl
 from luxvid_pipeline.assets.metadata import (
     OWNERS,
     Stopwatch,
+    account_of,
     engine_facts,
     engine_from_facts,
     engine_metadata,
+    manifest_of,
     preview,
 )
+from luxvid_pipeline.domain.fallback import moves_on, step_in_words
 from luxvid_pipeline.domain.keys import digest
 from luxvid_pipeline.domain.listing import Transition
 from luxvid_pipeline.domain.pairs import ScenePair
+from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.ports import Engine, ScoreComposer, ScoreRequest
 from luxvid_pipeline.domain.storyboard import Storyboard
 from luxvid_pipeline.domain.tables import from_table
@@ -30,6 +35,7 @@ from luxvid_pipeline.media.audio import waveform_png
 from luxvid_pipeline.media.loudness import measure_loudness
 from luxvid_pipeline.media.sheets import as_markdown
 from luxvid_pipeline.partitions import listing_partitions
+from luxvid_pipeline.providers.chains import ScoreChain, after, composers_of
 from luxvid_pipeline.resources.progress import ProgressBoard
 
 CODE_VERSION = "1"
@@ -47,45 +53,32 @@ def soundtrack(
     context: dg.AssetExecutionContext,
     storyboard: Storyboard,
     scene_pairs: pl.DataFrame,
-    score_composer: dg.ResourceParam[ScoreComposer],
+    score_composer: dg.ResourceParam[ScoreComposer | ScoreChain],
     media_store: dg.ResourceParam[MediaStore],
     progress: dg.ResourceParam[ProgressBoard],
 ) -> StoredFile:
     """The progressive score, 4 s, 8 s, … to the film's end; every stage is kept, so a crash resumes at its stage."""
     watch = Stopwatch()
     listing = context.partition_key
-    request = score_request(listing, storyboard, from_table(scene_pairs, ScenePair))
-    engines: list[Engine] = []
-    made = 0
-    so_far: Path | None = None
-    stored: StoredFile | None = None
-    for stage in range(len(request.shots)):
-        key = f"soundtrack/{listing}/stage-{stage + 1}.flac"
-        made_from = digest([request.fingerprint(score_composer.engine, stage), CODE_VERSION])
-        stored = media_store.kept(key, made_from)
-        if stored is None:
-            with media_store.scratch() as scratch:
-                file = scratch / f"stage-{stage + 1}.flac"
-                engine = score_composer.compose_stage(request, stage, so_far, file)
-                stored = media_store.put(file, key, made_from=made_from, facts=engine_facts(engine))
-            engines.append(engine)
-            made += 1
-        so_far = media_store.open(key)
-        progress.report("score", "stages", (stage + 1) / len(request.shots))
-    if stored is None or so_far is None:
-        raise RuntimeError("a storyboard without shots reached the score")  # scene_pairs refuses such a listing
+    manifest = manifest_of(media_store, listing)
+    account = account_of(listing, manifest, "score", context.run.run_id)
+    request = score_request(listing, storyboard, from_table(scene_pairs, ScenePair), account)
+    stages = _Stages(request, media_store, progress)
+    stored, engines = stages.play(composers_of(score_composer))
+    made = len(engines)
+    so_far = media_store.open(stored.key)
     for stale in _stages_after(media_store, listing, len(request.shots)):
         media_store.remove(stale)
     score = media_store.put_bytes(
         so_far.read_bytes(), media_key("soundtrack", listing), made_from=stored.made_from, facts=stored.facts
     )
     loudness = measure_loudness(so_far)
-    degraded = "; ".join(dict.fromkeys(engine.degraded_reason for engine in engines if engine.degraded_reason))
-    account = Engine(
-        name=engine_from_facts(stored.facts).name,
+    maker = engine_from_facts(stored.facts)
+    account_of_run = Engine(
+        name=maker.name,
         cost_usd=sum(engine.cost_usd for engine in engines),
         paid_calls=sum(engine.paid_calls for engine in engines),
-        degraded_reason=degraded,
+        degraded_reason=maker.degraded_reason,
     )
     context.add_output_metadata(
         {
@@ -95,19 +88,90 @@ def soundtrack(
             "stages_made": made,
             "loudness_lufs": round(loudness.integrated_lufs, 2),
             "true_peak_dbtp": round(loudness.true_peak_dbtp, 2),
-            **engine_metadata(account, watch, reused=made == 0),
+            **engine_metadata(account_of_run, watch, reused=made == 0),
             **preview(as_markdown(waveform_png(so_far, request.stage_seconds), "waveform")),
         }
     )
     return score
 
 
-def score_request(listing: str, storyboard: Storyboard, pairs: list[ScenePair]) -> ScoreRequest:
+def score_request(
+    listing: str, storyboard: Storyboard, pairs: list[ScenePair], account: Account | None = None
+) -> ScoreRequest:
     """Return the score that fits the scenes the film will really show."""
     shown = {pair.scene for pair in pairs if not pair.left_out}
     shots = tuple(shot for shot in storyboard.shots if shot.scene in shown)
+    if not shots:
+        raise RuntimeError("a storyboard without shots reached the score")  # scene_pairs refuses such a listing
     timeline = lay_out([shot.seconds for shot in shots], Transition(storyboard.transition))
-    return ScoreRequest(listing=listing, style=storyboard.music, shots=shots, stage_seconds=timeline.stage_seconds)
+    return ScoreRequest(
+        listing=listing,
+        style=storyboard.music,
+        shots=shots,
+        stage_seconds=timeline.stage_seconds,
+        account=account,
+    )
+
+
+class _Stages:
+    """The stages of one score in the store."""
+
+    def __init__(self, request: ScoreRequest, store: MediaStore, progress: ProgressBoard) -> None:
+        self._request = request
+        self._store = store
+        self._progress = progress
+        self._count = len(request.shots)
+
+    def play(self, composers: Sequence[ScoreComposer]) -> tuple[StoredFile, list[Engine]]:
+        """Return the last stage, and the accounts of what was played now; each stage is kept as soon as it is done.
+
+        A stage continues the one before, so the next composer of a chain begins the score again. Whatever composer
+        of the chain finished this score earlier, its score is taken: running again asks nobody.
+        """
+        for composer in composers:
+            last = self._kept(composer, self._count - 1)
+            if last is not None:
+                self._progress.report("score", "stages", 1.0)
+                return last, []
+        steps: list[str] = []
+        played: list[Engine] = []
+        for composer in composers[:-1]:
+            try:
+                return self._play(composer, steps, played)
+            except Exception as error:
+                if not moves_on(error):
+                    raise
+                steps.append(step_in_words(composer.engine, error))
+        return self._play(composers[-1], steps, played)
+
+    def _play(self, composer: ScoreComposer, steps: list[str], played: list[Engine]) -> tuple[StoredFile, list[Engine]]:
+        so_far: Path | None = None
+        stored: StoredFile | None = None
+        for stage in range(self._count):
+            stored = self._kept(composer, stage)
+            if stored is None:
+                with self._store.scratch() as scratch:
+                    file = scratch / f"stage-{stage + 1}.flac"
+                    engine = after(steps, composer.compose_stage(self._request, stage, so_far, file))
+                    facts = engine_facts(engine)
+                    stored = self._store.put(
+                        file, self._key(stage), made_from=self._made_from(composer, stage), facts=facts
+                    )
+                played.append(engine)
+            so_far = self._store.open(stored.key)
+            self._progress.report("score", "stages", (stage + 1) / self._count)
+        if stored is None:
+            raise RuntimeError("a score has at least one stage")
+        return stored, played
+
+    def _key(self, stage: int) -> str:
+        return f"soundtrack/{self._request.listing}/stage-{stage + 1}.flac"
+
+    def _made_from(self, composer: ScoreComposer, stage: int) -> str:
+        return digest([self._request.fingerprint(composer.engine, stage), CODE_VERSION])
+
+    def _kept(self, composer: ScoreComposer, stage: int) -> StoredFile | None:
+        return self._store.kept(self._key(stage), self._made_from(composer, stage))
 
 
 def _stages_after(store: MediaStore, listing: str, stages: int) -> list[str]:

@@ -86,6 +86,7 @@ def assemble_film(
     transition: Transition,
     format: FilmFormat = FULL_HD,
     workdir: Path,
+    silent: bool = False,
     progress: Progress = ignore_progress,
 ) -> FilmFacts:
     """Write the film and return what it is.
@@ -102,6 +103,7 @@ def assemble_film(
         transition: ``cut``, ``dissolve`` or ``fade``.
         format: Size and rate that every clip must have.
         workdir: For files on the way, on the same disk as ``into``; left as clean as it was.
+        silent: Whether the film is meant to have no sound; its sound track is then digital silence.
         progress: Told how far the work is.
 
     Raises:
@@ -125,7 +127,10 @@ def assemble_film(
         if abs(frames - planned) > len(clips):
             raise MediaError(f"{into.name}: {frames} frames were joined where {planned} were planned")
         samples = round(frames / format.fps * SAMPLE_RATE_HZ)
-        loudness = _master(decode_audio(score), samples, wav, aac, score.name, progress)
+        if silent:
+            loudness = _encode_aac(np.zeros((samples, 2), dtype=np.float32), wav, aac)
+        else:
+            loudness = _master(decode_audio(score), samples, wav, aac, score.name, progress)
         progress(0.9)
         _mux(parts, aac, unfinished, frames=frames, samples=samples, film_format=format)
         unfinished.replace(into)

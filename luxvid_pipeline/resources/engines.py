@@ -1,41 +1,115 @@
 """Which engine does which stage, as the settings ask.
 
-Belongs here: engine names to engine objects.
+Belongs here: engine names to engine objects, alone or as a fallback chain.
 Does not belong here: the engines (``providers/``), reading the environment (``settings.py``).
 """
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from luxvid_pipeline.domain.errors import SettingsError
+from luxvid_pipeline.domain.pricing import PRICES, Unit
+from luxvid_pipeline.providers.chains import ClipChain, ScoreChain, SelectorChain, TaggerChain, WriterChain
 from luxvid_pipeline.providers.local.camera import LocalCamera
 from luxvid_pipeline.providers.local.composer import LocalComposer
 from luxvid_pipeline.providers.local.selector import LocalSelector
+from luxvid_pipeline.providers.local.silence import SILENCE, Silence
 from luxvid_pipeline.providers.local.tagger import LocalTagger
 from luxvid_pipeline.providers.local.writer import LocalWriter
+from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.settings import ENGINE_VARIABLES, Settings
 
-ENGINES: dict[str, dict[str, Callable[[], Any]]] = {
-    "tagger": {"local": LocalTagger},
-    "writer": {"local": LocalWriter},
-    "selector": {"local": LocalSelector},
-    "clips": {"local": LocalCamera},
-    "score": {"local": LocalComposer},
+LOCAL = "local"
+
+Maker = Callable[[], Any]
+
+
+def engines_for(stage: str, settings: Settings, services: PaidServices | None = None) -> tuple[Any, ...]:
+    """Return the engines that a stage is set to, in the order in which they are asked.
+
+    Args:
+        stage: ``tagger``, ``writer``, ``selector``, ``clips`` or ``score``.
+        settings: The environment.
+        services: Ledger, shelf and vendors, to be shared between stages; fresh ones unless given.
+
+    Raises:
+        SettingsError: No engine of that name exists for the stage, or its key is missing; nothing is replaced
+            silently.
+    """
+    known = _makers(stage, services or PaidServices(settings))
+    chosen = settings.engines[stage]
+    variable = ENGINE_VARIABLES[stage]
+    for name in chosen:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise SettingsError(
+                f"{variable}={','.join(chosen)}: there is no engine {name!r} for {stage}{meant} "
+                f"Known: {', '.join(sorted(known))}"
+            )
+    if len(set(chosen)) < len(chosen):
+        raise SettingsError(f"{variable}={','.join(chosen)}: each engine can stand in a chain once")
+    return tuple(known[name]() for name in chosen)
+
+
+def engine_for(stage: str, settings: Settings, services: PaidServices | None = None) -> Any:
+    """Return the engine that a stage is set to: the one, or a chain of several.
+
+    Raises:
+        SettingsError: As ``engines_for``.
+    """
+    engines = engines_for(stage, settings, services)
+    return engines[0] if len(engines) == 1 else _CHAINS[stage](engines)
+
+
+_CHAINS: Mapping[str, Callable[[Sequence[Any]], Any]] = {
+    "tagger": TaggerChain,
+    "writer": WriterChain,
+    "selector": SelectorChain,
+    "clips": ClipChain,
+    "score": ScoreChain,
 }
 
 
-def engine_for(stage: str, settings: Settings) -> Any:
-    """Return the engine that a stage is set to.
+def _makers(stage: str, services: PaidServices) -> dict[str, Maker]:
+    makers: dict[str, Callable[[], dict[str, Maker]]] = {
+        "tagger": lambda: {LOCAL: LocalTagger, **_vision(services, "tagger", "VisionTagger")},
+        "writer": lambda: {LOCAL: LocalWriter, **_vision(services, "writer", "VisionWriter")},
+        "selector": lambda: {LOCAL: LocalSelector, **_vision(services, "selector", "VisionSelector")},
+        "clips": lambda: {LOCAL: LocalCamera, **_video(services)},
+        "score": lambda: {LOCAL: LocalComposer, SILENCE: Silence, **_score(services)},
+    }
+    return makers[stage]()
 
-    Raises:
-        SettingsError: No engine of that name exists for the stage; nothing is replaced silently.
-    """
-    known = ENGINES[stage]
-    for name in settings.engines[stage]:
-        if name not in known:
-            variable = ENGINE_VARIABLES[stage]
-            raise SettingsError(
-                f"{variable}={','.join(settings.engines[stage])}: there is no engine {name!r} for {stage} in this "
-                f"version; known: {', '.join(sorted(known))}. Set {variable} to one of them or unset it"
-            )
-    return known[settings.engines[stage][0]]()
+
+def _vision(services: PaidServices, module: str, name: str) -> dict[str, Maker]:
+    def maker(vendor: str, model: str) -> Any:
+        import importlib  # noqa: PLC0415 - the openai package takes a second to load
+
+        engine = getattr(importlib.import_module(f"luxvid_pipeline.providers.vision.{module}"), name)
+        return engine(services.vision(vendor, model))
+
+    asked = [model.partition("/") for model, price in PRICES.items() if price.unit is Unit.TOKEN]
+    return {f"{vendor}/{model}": lambda vendor=vendor, model=model: maker(vendor, model) for vendor, _, model in asked}
+
+
+def _video(services: PaidServices) -> dict[str, Maker]:
+    from luxvid_pipeline.providers.replicate.models import VIDEO_MODELS  # noqa: PLC0415 - loads no vendor package
+
+    def maker(model: str) -> Any:
+        from luxvid_pipeline.providers.replicate.clips import ReplicateClips  # noqa: PLC0415 - loads replicate
+
+        return ReplicateClips(model, services.replicate)
+
+    return {model: lambda model=model: maker(model) for model in VIDEO_MODELS}
+
+
+def _score(services: PaidServices) -> dict[str, Maker]:
+    def maker(engine: str) -> Any:
+        from luxvid_pipeline.providers.replicate.score import ReplicateScore  # noqa: PLC0415 - loads replicate
+
+        return ReplicateScore(engine, services.replicate)
+
+    names = ("meta/musicgen", "meta/musicgen:single", "riffusion/riffusion")
+    return {engine: lambda engine=engine: maker(engine) for engine in names}

@@ -6,7 +6,8 @@ Does not belong here: what follows from a setting (``engines.py``, ``store.py``)
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from luxvid_pipeline.domain.errors import SettingsError
@@ -20,6 +21,26 @@ ENGINE_VARIABLES = {
 }
 
 
+VENDOR_VARIABLES = {
+    "replicate": ("REPLICATE_API_TOKEN", "REPLICATE_BASE_URL"),
+    "xai": ("XAI_API_KEY", "XAI_BASE_URL"),
+    "openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """How a vendor is reached.
+
+    Attributes:
+        key: The secret; empty if none is set. Never shown.
+        base_url: Where it answers; empty for its public address.
+    """
+
+    key: str = field(default="", repr=False)
+    base_url: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the environment asks for.
@@ -30,6 +51,10 @@ class Settings:
         inbox: ``LUXVID_INBOX``; default inside ``home``.
         dagster_home: ``DAGSTER_HOME``, absolute; default inside ``home``.
         engines: One name or fallback chain a stage (``tagger``, ``writer``, ``selector``, ``clips``, ``score``).
+        database_url: ``LUXVID_DATABASE_URL``, the ledger's; default SQLite in ``home``. It may hold a password.
+        client_budget_usd: ``LUXVID_CLIENT_BUDGET_USD``, what each client may cost in all; None for no limit.
+        day_budget_usd: ``LUXVID_DAY_BUDGET_USD``, what all paid requests of a day (UTC) may cost; None for no limit.
+        vendors: How each vendor is reached. A key alone makes nothing paid.
     """
 
     home: Path
@@ -37,6 +62,10 @@ class Settings:
     inbox: str
     dagster_home: Path
     engines: Mapping[str, tuple[str, ...]]
+    database_url: str = field(default="", repr=False)
+    client_budget_usd: Decimal | None = None
+    day_budget_usd: Decimal | None = None
+    vendors: Mapping[str, Vendor] = field(default_factory=dict[str, Vendor], repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -53,6 +82,13 @@ class Settings:
             inbox=_address(env, "LUXVID_INBOX", home / "inbox"),
             dagster_home=_directory(env, "DAGSTER_HOME", home / "dagster"),
             engines={stage: _chain(env, name) for stage, name in ENGINE_VARIABLES.items()},
+            database_url=env.get("LUXVID_DATABASE_URL", "").strip() or f"sqlite:///{home / 'ledger.db'}",
+            client_budget_usd=_dollars(env, "LUXVID_CLIENT_BUDGET_USD"),
+            day_budget_usd=_dollars(env, "LUXVID_DAY_BUDGET_USD"),
+            vendors={
+                vendor: Vendor(key=env.get(key, "").strip(), base_url=env.get(address, "").strip())
+                for vendor, (key, address) in VENDOR_VARIABLES.items()
+            },
         )
 
     @property
@@ -83,3 +119,16 @@ def _chain(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     if not all(engines):
         raise SettingsError(f"{name}={value!r} has an empty entry; write engines separated by single commas")
     return engines
+
+
+def _dollars(env: Mapping[str, str], name: str) -> Decimal | None:
+    value = env.get(name, "").strip()
+    if not value:
+        return None
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise SettingsError(f"{name}={value!r} is no amount of US dollars; write 25.00, or unset it for no limit")
+    return amount

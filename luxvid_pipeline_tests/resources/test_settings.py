@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from luxvid_pipeline.domain.errors import InputError, SettingsError
-from luxvid_pipeline.resources.engines import ENGINES, engine_for
+from luxvid_pipeline.resources.engines import engine_for, engines_for
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.settings import ENGINE_VARIABLES, Settings
 
@@ -45,16 +45,82 @@ def test_a_value_that_cannot_be_meant_names_its_variable(tmp_path, variable, val
         settings_in(tmp_path, **{variable: value})
 
 
-@pytest.mark.parametrize("stage", ENGINES)
+@pytest.mark.parametrize("stage", ENGINE_VARIABLES)
 def test_an_unknown_engine_is_refused_even_where_the_chain_has_a_known_one(tmp_path, stage):
     variable = ENGINE_VARIABLES[stage]
     with pytest.raises(SettingsError, match=rf"{variable}.*acme/dream-1.*local"):
         engine_for(stage, settings_in(tmp_path, **{variable: "acme/dream-1,local"}))
 
 
-@pytest.mark.parametrize("stage", ENGINES)
+@pytest.mark.parametrize("stage", ENGINE_VARIABLES)
 def test_the_default_engine_is_local_and_says_so(tmp_path, stage):
     assert engine_for(stage, settings_in(tmp_path)).engine == "local"
+
+
+HOSTED = {
+    "tagger": ("xai/grok-4.3", "XAI_API_KEY"),
+    "writer": ("openai/gpt-6-luna", "OPENAI_API_KEY"),
+    "selector": ("xai/grok-4.3", "XAI_API_KEY"),
+    "clips": ("google/veo-3.1-fast", "REPLICATE_API_TOKEN"),
+    "score": ("meta/musicgen", "REPLICATE_API_TOKEN"),
+}
+
+
+@pytest.mark.parametrize("stage", HOSTED)
+def test_a_hosted_engine_stands_in_a_chain_before_the_local_one(tmp_path, stage):
+    model, key = HOSTED[stage]
+    settings = settings_in(tmp_path, **{ENGINE_VARIABLES[stage]: f"{model},local", key: "secret-of-a-test"})
+    assert engine_for(stage, settings).engine == f"{model},local"
+    assert [engine.engine for engine in engines_for(stage, settings)] == [model, "local"]
+    assert not (tmp_path / "ledger.db").exists()
+    assert "secret-of-a-test" not in repr(settings)
+
+
+@pytest.mark.parametrize("stage", HOSTED)
+def test_a_hosted_engine_without_its_key_says_which_variable_is_missing(tmp_path, stage):
+    model, key = HOSTED[stage]
+    with pytest.raises(SettingsError, match=key):
+        engine_for(stage, settings_in(tmp_path, **{ENGINE_VARIABLES[stage]: model}))
+
+
+def test_a_key_alone_makes_nothing_paid(tmp_path):
+    keys = {key: "secret-of-a-test" for _, key in HOSTED.values()}
+    assert {engine_for(stage, settings_in(tmp_path, **keys)).engine for stage in HOSTED} == {"local"}
+
+
+def test_a_misspelt_engine_is_told_its_nearest(tmp_path):
+    with pytest.raises(SettingsError, match=r"did you mean google/veo-3\.1-fast\?"):
+        engine_for("clips", settings_in(tmp_path, LUXVID_CLIPS="google/veo-3.1-fst"))
+
+
+def test_an_engine_stands_in_a_chain_once(tmp_path):
+    with pytest.raises(SettingsError, match="once"):
+        engine_for("clips", settings_in(tmp_path, LUXVID_CLIPS="local,local"))
+
+
+@pytest.mark.parametrize("value", ["ten", "-1", "NaN", "inf"])
+def test_a_budget_is_an_amount_of_money(tmp_path, value):
+    with pytest.raises(SettingsError, match="LUXVID_DAY_BUDGET_USD"):
+        settings_in(tmp_path, LUXVID_DAY_BUDGET_USD=value)
+
+
+def test_the_ledger_lies_in_the_home_unless_told_otherwise(tmp_path):
+    assert settings_in(tmp_path).database_url == f"sqlite:///{tmp_path}/ledger.db"
+    elsewhere = settings_in(tmp_path, LUXVID_DATABASE_URL="postgresql://somebody:word@db/luxvid")
+    assert elsewhere.database_url.startswith("postgresql")
+    assert "word" not in repr(elsewhere)
+
+
+def test_a_local_film_loads_no_vendor_package():
+    program = (
+        "import sys, luxvid_pipeline.definitions; from luxvid_pipeline.resources.settings import Settings; "
+        "from luxvid_pipeline.resources.engines import engine_for; "
+        "stages = ('tagger', 'writer', 'selector', 'clips', 'score'); "
+        "[engine_for(stage, Settings.from_environment({})) for stage in stages]; "
+        "print([name for name in ('openai', 'replicate') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_environment_is_named_in_one_module_only():

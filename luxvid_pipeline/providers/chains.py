@@ -1,0 +1,153 @@
+"""Fallback chains: several engines behind one port, the next one where the one before may be replaced.
+
+Belongs here: one chain a port that is answered in one piece.
+Does not belong here: which failure moves on (``domain/fallback.py``), the score's chain (``assets/score.py``: stages
+continue one another, so a change of engine begins the score again), the engines.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
+
+from luxvid_pipeline.domain.fallback import moves_on, step_in_words
+from luxvid_pipeline.domain.listing import ListingManifest
+from luxvid_pipeline.domain.payments import Account
+from luxvid_pipeline.domain.photos import CataloguedPhoto, WorkingPhoto
+from luxvid_pipeline.domain.ports import (
+    ClipGenerator,
+    ClipRequest,
+    Draft,
+    Engine,
+    PairChoice,
+    PairSelector,
+    PhotoTagger,
+    Progress,
+    ScoreComposer,
+    StoryboardWriter,
+    Tagging,
+    ignore_progress,
+)
+from luxvid_pipeline.domain.storyboard import Storyboard
+
+
+class _Named(Protocol):
+    @property
+    def engine(self) -> str: ...
+
+
+_Link = TypeVar("_Link", bound=_Named)
+_Result = TypeVar("_Result")
+
+
+class _Chain(Generic[_Link]):
+    def __init__(self, links: Sequence[_Link]) -> None:
+        """Take the engines in the order in which they are asked; at least one."""
+        self.links = tuple(links)
+
+    @property
+    def engine(self) -> str:
+        """All engines in order, as the setting names them."""
+        return ",".join(link.engine for link in self.links)
+
+    def _first(self, ask: Callable[[_Link], _Result]) -> tuple[_Result, list[str]]:
+        """Return the first answer and what became of the engines before."""
+        steps: list[str] = []
+        for link in self.links[:-1]:
+            try:
+                return ask(link), steps
+            except Exception as error:
+                if not moves_on(error):
+                    raise
+                steps.append(step_in_words(link.engine, error))
+        return ask(self.links[-1]), steps
+
+
+class TaggerChain(_Chain[PhotoTagger]):
+    """Photo taggers in turn."""
+
+    def tag(self, photos: Sequence[WorkingPhoto], manifest: ListingManifest, account: Account | None = None) -> Tagging:
+        """Return the catalogue of the first tagger that can make it; see ``PhotoTagger``."""
+        tagging, steps = self._first(lambda link: link.tag(photos, manifest, account))
+        return replace(tagging, engine=after(steps, tagging.engine))
+
+
+class WriterChain(_Chain[StoryboardWriter]):
+    """Storyboard writers in turn."""
+
+    def write(
+        self,
+        listing: str,
+        manifest: ListingManifest,
+        catalogue: Sequence[CataloguedPhoto],
+        account: Account | None = None,
+    ) -> Draft:
+        """Return the storyboard of the first writer that can write it; see ``StoryboardWriter``."""
+        draft, steps = self._first(lambda link: link.write(listing, manifest, catalogue, account))
+        return replace(draft, engine=after(steps, draft.engine))
+
+
+class SelectorChain(_Chain[PairSelector]):
+    """Pair selectors in turn."""
+
+    def select(
+        self,
+        storyboard: Storyboard,
+        catalogue: Sequence[CataloguedPhoto],
+        files: Mapping[str, Path],
+        account: Account | None = None,
+    ) -> PairChoice:
+        """Return the choice of the first selector that can make it; see ``PairSelector``."""
+        choice, steps = self._first(lambda link: link.select(storyboard, catalogue, files, account))
+        return replace(choice, engine=after(steps, choice.engine))
+
+
+class ClipChain(_Chain[ClipGenerator]):
+    """Clip generators in turn, scene by scene; each engine keeps to what it does well at the same time."""
+
+    def __init__(self, links: Sequence[ClipGenerator]) -> None:
+        """Take the engines in the order in which they are asked; at least one."""
+        super().__init__(links)
+        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, list[asyncio.Semaphore]] = WeakKeyDictionary()
+
+    @property
+    def most_at_once(self) -> int:
+        """As many as the most patient engine takes; each waits for its own places."""
+        return max(link.most_at_once for link in self.links)
+
+    async def shoot(self, request: ClipRequest, into: Path, progress: Progress = ignore_progress) -> Engine:
+        """Write the clip of the first engine that can shoot it; see ``ClipGenerator``."""
+        loop = asyncio.get_running_loop()
+        places = self._places.setdefault(loop, [asyncio.Semaphore(link.most_at_once) for link in self.links])
+        steps: list[str] = []
+        for link, place in zip(self.links, places, strict=True):
+            try:
+                async with place:
+                    engine = await link.shoot(request, into, progress)
+            except Exception as error:
+                if link is self.links[-1] or not moves_on(error):
+                    raise
+                into.unlink(missing_ok=True)
+                steps.append(step_in_words(link.engine, error))
+            else:
+                return after(steps, engine)
+        raise RuntimeError("a chain without engines was asked to shoot")
+
+
+class ScoreChain(_Chain[ScoreComposer]):
+    """Score composers in turn. A stage continues the one before, so ``soundtrack`` asks each for the whole score."""
+
+
+def composers_of(composer: ScoreComposer | ScoreChain) -> tuple[ScoreComposer, ...]:
+    """Return the composers in the order in which they are asked."""
+    return composer.links if isinstance(composer, ScoreChain) else (composer,)
+
+
+def after(steps: Sequence[str], engine: Engine) -> Engine:
+    """Return an engine's account with what became of the engines before it, so that nothing is replaced silently."""
+    if not steps:
+        return engine
+    reason = "; ".join([*steps, f"made by {engine.name} instead"])
+    return replace(engine, degraded_reason="; ".join(filter(None, [reason, engine.degraded_reason])))

@@ -1,0 +1,42 @@
+"""Where paid results are kept for good: in the media store, beside everything else.
+
+Belongs here: ``domain.payments.Shelf`` on a ``MediaStore``.
+Does not belong here: what is paid for (``ledger/``), the store itself (``io_managers/store.py``).
+"""
+
+import shutil
+from pathlib import Path
+
+from luxvid_pipeline.domain.errors import DamagedMediaError
+from luxvid_pipeline.io_managers.store import MediaStore
+
+PLACE = "paid_results"
+
+
+class MediaShelf:
+    """Paid results under ``paid_results/`` of the media store, shared by all listings."""
+
+    def __init__(self, store: MediaStore) -> None:
+        """Keep results in ``store``."""
+        self._store = store
+
+    def keep(self, name: str, file: Path) -> str:
+        """Take a copy of ``file`` under ``name`` and return its SHA-256."""
+        with self._store.scratch() as scratch:
+            copy = scratch / name
+            shutil.copyfile(file, copy)
+            return self._store.put(copy, _key(name)).sha256
+
+    def fetch(self, name: str, sha256: str) -> Path | None:
+        """Return a local path of the result, checked against its hash, or None if it is gone or damaged."""
+        stored = self._store.find(_key(name))
+        if stored is None or stored.sha256 != sha256:
+            return None
+        try:
+            return self._store.open(_key(name))
+        except DamagedMediaError:
+            return None
+
+
+def _key(name: str) -> str:
+    return f"{PLACE}/{name[:2]}/{name}"
