@@ -401,7 +401,7 @@ class ReplicateSimulator:
         with self._lock:
             start_s, run_s = self._random.uniform(0.2, 1) * total_s * 0.1, 0.9 * total_s
             if "latency" in effects:
-                start_s, run_s = effects["latency"]["start_s"], effects["latency"]["run_s"]
+                start_s, run_s = float(effects["latency"]["start_s"]), float(effects["latency"]["run_s"])
             prediction = Prediction(
                 id="".join(self._random.choices(string.ascii_lowercase + string.digits, k=26)),
                 card=card,

@@ -55,7 +55,7 @@ TEXTS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(SCHEMAS, TEXTS)
 def test_a_default_answer_fits_its_schema(schema, texts):
     ask = Ask("chat", "grok-4.3", tuple(texts), (), schema, "answer", {})

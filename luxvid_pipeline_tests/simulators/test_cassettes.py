@@ -6,6 +6,7 @@ Does not belong here: failures nobody recorded (``test_replicate_failures.py``).
 
 import gzip
 import json
+import time
 from pathlib import Path
 
 import httpx
@@ -84,7 +85,8 @@ def send(client, request, path, **more):
 @pytest.mark.parametrize(
     "name", ["models-predictions-create.yaml", "test_predictions_create_by_model_False.yaml", "predictions-cancel.yaml"]
 )
-def test_a_recorded_session_gets_replies_of_the_recorded_shape(client, name):
+def test_a_recorded_session_gets_replies_of_the_recorded_shape(sim, client, name):
+    sim.script.prediction("", script.hold(), times=None)
     ours = None
     for request, status, headers, body in recorded(name):
         path = httpx.URL(request["uri"]).path
@@ -100,7 +102,8 @@ def test_a_recorded_session_gets_replies_of_the_recorded_shape(client, name):
 
 
 def test_the_recorded_life_of_a_prediction_is_lived_again(sim, client):
-    sim.speed = 0.05
+    sim.speed = 0.01
+    sim.script.prediction("", script.latency(start_s=50, run_s=40))
     seen, reply = [], None
     for request, status, headers, body in recorded("run.yaml"):
         if request["method"] == "POST":
@@ -111,7 +114,8 @@ def test_the_recorded_life_of_a_prediction_is_lived_again(sim, client):
             continue
         else:
             wanted = body["status"]
-            for _ in range(400):
+            until = time.monotonic() + 10
+            while time.monotonic() < until:
                 reply = client.get(f"/v1/predictions/{reply.json()['id']}")
                 if reply.json()["status"] == wanted:
                     break

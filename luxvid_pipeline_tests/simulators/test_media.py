@@ -129,6 +129,7 @@ def test_every_video_model_on_record_makes_a_clip(sim, client):
         if card.kind != "video":
             continue
         given = {card.first_field: first} | ({"duration": 8} if name.startswith("google/veo-3.1-lite") else {})
+        sim.script.prediction(name, script.odd_media(seconds=0.5))
         prediction = run(sim, client, name, prompt="slowly", **given)
         assert prediction["status"] == "succeeded", (name, prediction["error"])
 
