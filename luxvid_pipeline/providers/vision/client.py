@@ -12,7 +12,6 @@ import random
 import tempfile
 import threading
 import time
-import weakref
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,8 +70,6 @@ _LOOK_AGAIN_S = 0.25
 _RESEND = "asked again because its answer was lost"
 
 _log = logging.getLogger(__name__)
-_in_hand: "weakref.WeakValueDictionary[str, _Turn]" = weakref.WeakValueDictionary()
-_in_hand_guard = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +95,6 @@ class Patience:
     answer_s: float = 150.0
     tries: int = 5
     first_wait_s: float = 1.0
-
-
-class _Turn:
-    """A lock that can be forgotten when nobody waits for it."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
 
 
 class VisionClient:
@@ -182,12 +172,10 @@ class VisionClient:
         deadline = time.monotonic() + self._patience.deadline_s
         for resend in range(3):
             request = self._request(question, account, resend)
-            # The ledger keeps other processes away; threads of this one have to take turns.
-            with _taking_turns(request.key):
-                try:
-                    answer = self._buy(request, question, deadline)
-                finally:
-                    self._ledger.let_go([request.key])
+            try:
+                answer = self._buy(request, question, deadline)
+            finally:
+                self._ledger.let_go([request.key])
             if answer is not None:
                 return answer
             _log.warning("%s: the answer %s is no longer on the shelf and is asked for again", self.engine, request.key)
@@ -351,11 +339,3 @@ class VisionClient:
         return failure.error(
             f"{self.engine}: {failure.name}: {without_secrets(words, [self._key]).rstrip('.')}; {failure.remedy}"
         )
-
-
-@contextmanager
-def _taking_turns(key: str) -> Generator[None]:
-    with _in_hand_guard:
-        turn = _in_hand.setdefault(key, _Turn())
-    with turn.lock:
-        yield

@@ -85,45 +85,45 @@ def test_reasoning_is_paid_for_though_xai_leaves_it_out_of_the_completion(xai, q
     assert answer.cost_usd == pytest.approx(Decimal(str(xai.sim.cost_usd)))
 
 
-# What goes wrong, and what becomes of it: error, requests sent, states of the ledger, whether money is booked.
+# What goes wrong, and what becomes of it: error, what it is called, requests sent, whether money is booked.
 MATRIX = {
-    "refusal": (script.refusal(), ContentRefusedError, 1, ["failed"], True),
-    "content filter": (script.content_filter(), ContentRefusedError, 1, ["failed"], True),
-    "truncated JSON": (script.truncated(), UnusableAnswerError, 1, ["failed"], True),
-    "no JSON": (script.text("A pool, I think."), UnusableAnswerError, 1, ["failed"], True),
-    "no answer in it": (script.no_choices(), RetryableProviderError, 3, ["failed"] * 3, True),
-    "200 with an error": (script.error_in_200(), RetryableProviderError, 3, ["failed"] * 3, False),
-    "retired model": (script.model_retired(), InvalidRequestError, 1, ["failed"], False),
-    "exhausted credit": (script.credit_exhausted(), NoCreditError, 1, ["failed"], False),
-    "wrong key": (script.bad_key(), BadKeyError, 1, ["failed"], False),
-    "rate limit": (script.rate_limited(2), RetryableProviderError, 3, ["failed"] * 3, False),
-    "busy": (script.html(503), RetryableProviderError, 3, ["failed"] * 3, False),
-    "HTML 502": (script.html(502), RetryableProviderError, 3, ["failed"] * 3, True),
-    "dropped": (script.drop(), RetryableProviderError, 3, ["failed"] * 3, True),
-    "dropped after": (script.drop_after(), RetryableProviderError, 3, ["failed"] * 3, True),
-    "late": (script.delay(1.0), RetryableProviderError, 3, ["failed"] * 3, True),
+    "refusal": (script.refusal(), ContentRefusedError, "content refused", 1, True),
+    "content filter": (script.content_filter(), ContentRefusedError, "content refused", 1, True),
+    "truncated JSON": (script.truncated(), UnusableAnswerError, "answer cut off", 1, True),
+    "no JSON": (script.text("A pool, I think."), UnusableAnswerError, "answer unreadable", 1, True),
+    "no answer in it": (script.no_choices(), RetryableProviderError, "error in an answer", 3, True),
+    "200 with an error": (script.error_in_200(), RetryableProviderError, "error in an answer", 3, False),
+    "retired model": (script.model_retired(), InvalidRequestError, "model not offered", 1, False),
+    "exhausted credit": (script.credit_exhausted(), NoCreditError, "no credit", 1, False),
+    "wrong key": (script.bad_key(), BadKeyError, "wrong key", 1, False),
+    "rate limit": (script.rate_limited(2), RetryableProviderError, "too many requests", 3, False),
+    "busy": (script.html(503), RetryableProviderError, "vendor busy", 3, False),
+    "HTML 502": (script.html(502), RetryableProviderError, "gateway gave up", 3, True),
+    "dropped": (script.drop(), RetryableProviderError, "no answer heard", 3, True),
+    "dropped after": (script.drop_after(), RetryableProviderError, "no answer heard", 3, True),
+    "late": (script.delay(1.0), RetryableProviderError, "no answer heard", 3, True),
 }
 
 
 @pytest.mark.parametrize("name", MATRIX)
 def test_each_failure_is_one_clear_error_and_one_line_in_the_ledger(desk, question, name):
-    effect, error, sent, states, charged = MATRIX[name]
+    effect, error, called, sent, charged = MATRIX[name]
     desk.sim.script.language(effect, times=None)
     client = desk.client(answer_s=0.2) if name == "late" else desk.client()
     with pytest.raises(error) as raised:
         client.ask(question, desk.account)
     assert type(raised.value) is error
     message = str(raised.value)
-    assert message.startswith(f"{desk.vendor}/{MODELS[desk.vendor]}: ")
+    assert message.startswith(f"{desk.vendor}/{MODELS[desk.vendor]}: {called}: ")
     assert "\n" not in message
     assert len(message) < 600
     assert desk.sent == sent
-    assert desk.states() == states
+    assert desk.states() == ["failed"] * sent
     assert (desk.spent().cost_usd > 0) == charged
     assert desk.spent().reserved_usd == 0
     told = "".join(str(row) for row in desk.ledger.rows(latest=False)) + message
     assert KEY not in told
-    assert raised.value.__cause__ is None
+    assert raised.value.__cause__ is raised.value.__context__ is None, "a vendor's exception may hold the key"
 
 
 @pytest.mark.parametrize("name", [name for name, row in MATRIX.items() if row[1] is RetryableProviderError])

@@ -174,16 +174,20 @@ def test_an_unusable_answer_is_asked_for_once_more_and_then_done_locally(xai, ta
     assert xai.spent().cost_usd > 0
 
 
-def test_one_refused_batch_is_done_locally_and_all_refused_is_an_error(xai, tag, photos):
+def test_one_refused_batch_is_done_locally(xai, tag, photos):
     xai.sim.answer_with(everything)
     xai.sim.script.language(script.refusal("Not this one."), nth=2)
     tagging = tag(photos)
     local = [entry for entry in tagging.photos if entry.room_by == "local rule"]
     assert 0 < len(local) < len(photos)
     assert "Not this one" in tagging.engine.degraded_reason
-    xai.sim.script.language(script.refusal("Nor that."), times=None)
-    with pytest.raises(ContentRefusedError, match="Nor that"):
-        tag(photos[:3])
+
+
+@pytest.mark.parametrize("count", [3, 16])
+def test_a_model_that_refuses_every_photo_is_an_error(xai, tag, photos, count):
+    xai.sim.script.language(script.refusal("None of them."), times=None)
+    with pytest.raises(ContentRefusedError, match="None of them"):
+        tag(photos[:count])
 
 
 @pytest.mark.parametrize(
