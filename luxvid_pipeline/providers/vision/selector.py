@@ -18,11 +18,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from luxvid_pipeline.domain.errors import ContentRefusedError, RetryableProviderError
 from luxvid_pipeline.domain.pair_reasons import left_out_reason
-from luxvid_pipeline.domain.pairing import LEAST_SHARE, inverted, pair_key, photo_score, room_fit
+from luxvid_pipeline.domain.pairing import LEAST_SHARE, inverted, pair_gain, pair_key, photo_score, room_fit
 from luxvid_pipeline.domain.pairs import Overlap, ScenePair
 from luxvid_pipeline.domain.payments import FREE, Account, Estimate
 from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.ports import Engine, PairChoice
+from luxvid_pipeline.domain.rooms import Room
 from luxvid_pipeline.domain.scenes import SCENES, Scene, scene
 from luxvid_pipeline.domain.storyboard import Storyboard
 from luxvid_pipeline.media.overlap import PhotoFeatures, overlap_of, photo_features
@@ -50,6 +51,7 @@ MOST_PHOTOS = 120
 """Photos shown to the model; of more, those that serve the scenes best."""
 
 _SIDE_PX = 448
+_SURE = 0.7
 _AT_ONCE = 4
 _LONGEST_REASON = 400
 
@@ -223,7 +225,10 @@ class VisionSelector:
         return _checked(answer.value, keys, album, used, self.engine)
 
     def _with_overlap(self, album: _Album, files: Mapping[str, Path], row: ScenePair) -> ScenePair:
-        """Measure what the two photos have in common, as the local selector does: from the lower id to the higher."""
+        """Measure what the two photos have in common, as the local selector does: from the lower id to the higher.
+
+        A second photo that is the same picture again, or certainly another place, is given up.
+        """
         if row.first_photo is None or row.last_photo is None:
             return row
         low, high = pair_key(row.first_photo, row.last_photo)
@@ -233,9 +238,16 @@ class VisionSelector:
         photos = {photo.photo_id: photo for photo in album.photos.values()}
         if overlap is not None and low != row.first_photo:
             overlap = inverted(overlap, photos[low], photos[high])
-        if overlap is None or overlap.share < LEAST_SHARE:
+        first, last = photos[row.first_photo], photos[row.last_photo]
+        if overlap is not None and overlap.share >= LEAST_SHARE:
+            if pair_gain(scene(row.scene), first, last, overlap) is not None:
+                return replace(row, overlap=overlap)
+            why = f"{last.file} shows nearly the same picture"
+        elif _two_places(first, last):
+            why = f"{last.file} shows another place, with nothing in common that could be measured"
+        else:
             return replace(row, reason=f"{row.reason} No overlap of the two photos could be measured.")
-        return replace(row, overlap=overlap)
+        return replace(row, last_photo=None, reason=f"{row.reason} Shot from the first photo alone: {why}.")
 
     def _local_rows(
         self,
@@ -287,6 +299,14 @@ class VisionSelector:
         rest = [photo for photo in catalogue if photo.photo_id not in used]
         rows = self._local.select(storyboard.model_copy(update={"shots": shots, "left_out": ()}), rest, files).pairs
         return {row.scene: row for row in rows if row.scene in keys}
+
+
+def _two_places(first: CataloguedPhoto, last: CataloguedPhoto) -> bool:
+    """Whether no camera could go from one photo to the other in a few slow seconds, whatever the model thinks."""
+    if min(first.room_confidence, last.room_confidence) < _SURE:
+        return False
+    rooms = {first.room, last.room}
+    return rooms == {Room.EXTERIOR_FRONT, Room.EXTERIOR_BACK} or first.room.is_exterior != last.room.is_exterior
 
 
 def _can_play(key: str, photo_id: str, catalogue: Sequence[CataloguedPhoto]) -> bool:

@@ -389,9 +389,10 @@ def test_every_row_of_the_table_says_what_to_do():
         f"Incorrect API key provided: {KEY}",
         "Incorrect API key provided: sk-pro***********abcd.",
         "Authorization: Bearer abcdef0123456789",
+        "the key OldStyleSECRETkey is unknown",
     ],
 )
 def test_no_key_survives_in_words(words):
-    clean = without_secrets(words, [KEY])
+    clean = without_secrets(words, [KEY, "OldStyleSECRETkey", ""])
     assert "[key]" in clean
     assert not re.search(r"SECRET|abcd", clean)

@@ -147,6 +147,24 @@ def test_a_pair_without_measured_overlap_says_so(xai, select):
     assert row.reason.endswith("No overlap of the two photos could be measured.")
 
 
+def test_the_same_picture_twice_is_one_photo(xai, select):
+    xai.sim.answer_with(best)
+    row = by_scene(select(known={("pool", "pool-b"): imagined.overlap(share=0.99, zoom=1.001)}))["1-arrival"]
+    assert (row.photos, row.overlap) == (("pool",), None)
+    assert row.reason.endswith("Shot from the first photo alone: pool-b.jpg shows nearly the same picture.")
+
+
+@pytest.mark.parametrize(
+    ("known", "photos"), [({}, ("dining",)), ({("dining", "terrace"): 0.5}, ("dining", "terrace"))]
+)
+def test_from_inside_to_outside_only_goes_what_was_measured(xai, select, known, photos):
+    xai.sim.answer_with(spoilt("6-lifestyle", "dining", "terrace"))
+    overlaps = {pair: imagined.overlap(share=share, zoom=1.2) for pair, share in known.items()}
+    row = by_scene(select(known=overlaps))["6-lifestyle"]
+    assert row.photos == photos
+    assert ("shows another place" in row.reason) == (len(photos) == 1)
+
+
 def test_the_simulated_vendor_needs_no_help(desk, files):
     made = VisionSelector(desk.client(), measure=measure()).select(board(), HOME, files, desk.account)
     assert_honest(made)
