@@ -21,6 +21,7 @@ from typing import Any
 
 from luxvid_pipeline.domain.errors import (
     InvalidRequestError,
+    LedgerError,
     ProviderError,
     RetryableProviderError,
     SettingsError,
@@ -172,10 +173,7 @@ class VisionClient:
         deadline = time.monotonic() + self._patience.deadline_s
         for resend in range(3):
             request = self._request(question, account, resend)
-            try:
-                answer = self._buy(request, question, deadline)
-            finally:
-                self._ledger.let_go([request.key])
+            answer = self._buy(request, question, deadline)
             if answer is not None:
                 return answer
             _log.warning("%s: the answer %s is no longer on the shelf and is asked for again", self.engine, request.key)
@@ -215,35 +213,52 @@ class VisionClient:
             payment = self._ledger.claim(request)
             if payment.state is PaymentState.DELIVERED:
                 return self._on_the_shelf(payment.result, payment.sha256)
-            if payment.state is PaymentState.UNKNOWN:
-                raise UnknownPaymentError(
-                    f"{self.engine}: this request may have been paid for already: {payment.reason}; "
-                    "see 'luxvid ledger' and settle it there"
-                )
-            if payment.state is PaymentState.FAILED:
-                raise self._error(failure_named(payment.reason) or STRANGE, payment.reason.partition(": ")[2])
             if not payment.ours:
-                self._pause(_LOOK_AGAIN_S, deadline, "another process is asking the same and has not finished")
+                self._wait_for(payment, deadline)
                 continue
-            if payment.state is PaymentState.FINISHED:
-                recovered = self._recovered(payment)
-                if recovered is not None:
-                    return recovered
+            try:
+                came = self._go_on(payment, question, deadline)
+            finally:
+                # Only what is held may be let go: another task of this process may hold what this one waits for.
+                self._ledger.let_go([request.key])
+            if isinstance(came, Answer):
+                return came
+            if came is None:
                 continue
-            if payment.state in (PaymentState.SUBMITTING, PaymentState.SUBMITTED):
-                # An answer nobody heard cannot be fetched any more: booked as spent, and asked for again.
-                reason = f"{NOT_HEARD.name}: the process that asked is gone"
-                self._ledger.failed(request.key, reason, cost_usd=payment.reserved_usd, may_retry=True)
-                continue
-            reply = self._send(request.key, payment, question, deadline)
+            failure, words, retry_after_s = came
             sent += 1
-            if reply.failure is None:
-                return self._deliver(payment, reply)
-            error = self._error(reply.failure, reply.words)
-            if not reply.failure.again or sent >= self._patience.tries:
+            error = self._error(failure, words)
+            if not failure.again or sent >= self._patience.tries:
                 raise error
             wait_s = self._patience.first_wait_s * 2 ** (sent - 1) * (0.5 + random.random())  # noqa: S311 - jitter
-            self._pause(max(min(wait_s, _LONGEST_WAIT_S), reply.retry_after_s), deadline, str(error))
+            self._pause(max(min(wait_s, _LONGEST_WAIT_S), retry_after_s), deadline, str(error))
+
+    def _wait_for(self, payment: Payment, deadline: float) -> None:
+        """Wait a moment for whoever holds the row, or raise what it came to."""
+        if payment.state is PaymentState.UNKNOWN:
+            raise UnknownPaymentError(
+                f"{self.engine}: this request may have been paid for already: {payment.reason}; "
+                "see 'luxvid ledger' and settle it there"
+            )
+        if payment.state is PaymentState.FAILED:
+            raise self._error(failure_named(payment.reason) or STRANGE, payment.reason.partition(": ")[2])
+        self._pause(_LOOK_AGAIN_S, deadline, "somebody else is asking the same and has not finished")
+
+    def _go_on(
+        self, payment: Payment, question: Question, deadline: float
+    ) -> Answer | tuple[Failure, str, float] | None:
+        """Take a row that is ours one try further: to its answer, to a failure, or back to its start (None)."""
+        if payment.state is PaymentState.FINISHED:
+            return self._recovered(payment)
+        if payment.state is not PaymentState.RESERVED:
+            # An answer nobody heard cannot be fetched any more: booked as spent, and asked for again.
+            reason = f"{NOT_HEARD.name}: the process that asked is gone"
+            self._ledger.failed(payment.key, reason, cost_usd=payment.reserved_usd, may_retry=True)
+            return None
+        reply = self._send(payment.key, payment, question, deadline)
+        if reply.failure is not None:
+            return reply.failure, reply.words, reply.retry_after_s
+        return self._deliver(payment, reply)
 
     def _send(self, key: str, payment: Payment, question: Question, deadline: float) -> Reply:
         """Send once; write down before and after what it means for the money."""
@@ -271,8 +286,13 @@ class VisionClient:
         name = f"{key}.json"
         with tempfile.TemporaryDirectory(prefix="luxvid-answer-") as scratch:
             file = Path(scratch) / name
-            file.write_text(json.dumps(reply.value, sort_keys=True, ensure_ascii=False))
-            sha256 = self._shelf.keep(name, file)
+            file.write_text(json.dumps(reply.value, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+            try:
+                sha256 = self._shelf.keep(name, file)
+            except Exception as error:
+                reason = f"{NOT_HEARD.name}: the answer could not be kept: {error}"
+                self._ledger.failed(key, reason, cost_usd=cost_usd, may_retry=True)
+                raise
         if reply.prediction_id:
             self._ledger.submitted(key, reply.prediction_id)
         # The hash goes along with the cost, so that a crash before the next step loses nothing.
@@ -293,7 +313,7 @@ class VisionClient:
 
     def _on_the_shelf(self, name: str, sha256: str) -> Answer | None:
         file = self._shelf.fetch(name, sha256)
-        return None if file is None else Answer(value=json.loads(file.read_text()))
+        return None if file is None else Answer(value=json.loads(file.read_text(encoding="utf-8")))
 
     def _pause(self, seconds: float, deadline: float, why: str) -> None:
         if time.monotonic() + seconds >= deadline:
@@ -309,7 +329,10 @@ class VisionClient:
 
         def beat() -> None:
             while not done.wait(_ALIVE_EVERY_S):
-                self._ledger.keep_alive([key])
+                try:
+                    self._ledger.keep_alive([key])
+                except LedgerError as error:
+                    _log.warning("%s: the ledger could not be told that an answer is awaited: %s", self.engine, error)
 
         thread = threading.Thread(target=beat, name="awaiting-answer", daemon=True)
         thread.start()

@@ -18,6 +18,7 @@ from luxvid_pipeline.domain.errors import (
     NoCreditError,
     RetryableProviderError,
     SettingsError,
+    StorageError,
 )
 from luxvid_pipeline.domain.payments import FREE, Account
 from luxvid_pipeline.ledger.payments import SqlLedger
@@ -331,6 +332,28 @@ def test_two_at_once_pay_once(xai, question):
         thread.join()
     assert sorted(answer.paid_calls for answer in answers) == [0, 1]
     assert xai.sent == 1
+
+
+def test_who_gives_up_waiting_does_not_take_the_claim_from_whom_it_waited_for(xai, question):
+    request = xai.client()._request(question, xai.account, 0)
+    xai.ledger.claim(request)  # As another task of this process would.
+    xai.ledger.submitting(request.key)
+    with pytest.raises(RetryableProviderError, match="somebody else is asking the same"):
+        xai.client(deadline_s=0.1).ask(question, xai.account)
+    assert xai.ledger.finished(request.key, Decimal("0.01"), {}).ours
+    assert xai.sent == 0
+
+
+def test_an_answer_that_cannot_be_kept_is_booked_at_what_it_cost(xai, question, monkeypatch):
+    def full(_name, _file):
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(xai.shelf, "keep", full)
+        with pytest.raises(StorageError):
+            xai.client().ask(question, xai.account)
+    assert float(xai.spent().cost_usd) == pytest.approx(xai.sim.cost_usd)
+    assert xai.client().ask(question, xai.account).paid_calls == 1
 
 
 def test_somebody_elses_question_is_waited_for(xai, question):
