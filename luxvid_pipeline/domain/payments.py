@@ -238,8 +238,9 @@ class Ledger(Protocol):
     def let_go(self, keys: Sequence[str]) -> None:
         """Stop working on these rows without a result: whoever claims one next goes on from its state.
 
-        For a ``finally``: rows that are not this process's, or already at their end, are left as they are. Without it
-        a task that broke off keeps its claim from the other tasks of its own process until the lease ends.
+        For the ``finally`` of whoever was given them by ``claim``, and nobody else: another task of the same process
+        may hold them. Rows of other processes, or already at their end, are left as they are. Without it a task that
+        broke off keeps its claim from the other tasks of its own process until the lease ends.
         """
         ...
 

@@ -213,7 +213,7 @@ class SqlLedger:
         self._renew(keys, self._clock() + LEASE)
 
     def let_go(self, keys: Sequence[str]) -> None:
-        """Stop working on these rows without a result: whoever claims one next goes on from its state."""
+        """Stop working on these rows without a result; only for whoever ``claim`` gave them to."""
         self._renew(keys, self._clock(), owner="")
 
     def _renew(self, keys: Sequence[str], until: datetime, **values: str) -> None:

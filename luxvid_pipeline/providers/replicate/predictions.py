@@ -274,6 +274,8 @@ class _Case:
         self._gave_up = False
         self._live = ""
         """Id of a prediction that is running at the vendor on our behalf."""
+        self._holds = False
+        """Whether the claim is this call's; otherwise another task of the same process may hold it."""
 
     async def close(self) -> Delivery:
         """Do whatever is left to do."""
@@ -287,6 +289,7 @@ class _Case:
                     async with self._alive():
                         return await self._go_on(payment)
                 except _TryAgainError as again:
+                    self._holds = False  # failed, so anybody may claim it while this call pauses
                     tries += 1
                     if tries >= self._patience.tries:
                         raise again.failure.as_error(f"{self._order.doing}, {tries} times") from again
@@ -295,14 +298,21 @@ class _Case:
             await self._say_goodbye()
             raise
         finally:
-            with contextlib.suppress(LedgerError):
-                await _step(self._ledger.let_go, [self._key])
+            if self._holds:
+                with contextlib.suppress(LedgerError):
+                    await _step(self._ledger.let_go, [self._key])
+
+    def _claim(self) -> Payment:
+        # Noted where it happens, so that a call cancelled in this moment still lets go.
+        payment = self._ledger.claim(self._order.request)
+        self._holds = payment.ours
+        return payment
 
     async def _claimed(self) -> Payment:
         """Our claim, or what somebody else's came to."""
         ends = self._time.monotonic() + self._order.deadline_s + self._patience.queue_s
         while True:
-            payment = await _step(self._ledger.claim, self._order.request)
+            payment = await _step(self._claim)
             if payment.ours or payment.state is PaymentState.DELIVERED:
                 return payment
             if payment.state is PaymentState.UNKNOWN:
