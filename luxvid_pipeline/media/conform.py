@@ -119,7 +119,8 @@ def conform_clip(
     drawn = 0
     shown: list[Frame] = []
     cv2.setNumThreads(1)
-    with ClipWriter(into, film, doing=doing) as writer:
+    # One thread: with two, the same frames gave other bytes once in four encodes on a busy machine.
+    with ClipWriter(into, film, doing=doing, threads=1) as writer:
         for picture, is_drawn in _pictures(clip, positions, film, doing):
             writer.write(picture)
             drawn += is_drawn
@@ -395,11 +396,12 @@ class _Between:
 
     def _flows(self, one: Frame, other: Frame) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Flow there and back, in parts of the width, at a size that is quick."""
-        height = round(one.shape[0] * _FLOW_WIDTH_PX / one.shape[1])
-        a, b = (cv2.resize(each, (_FLOW_WIDTH_PX, height), interpolation=cv2.INTER_AREA) for each in (one, other))
-        empty = np.zeros((height, _FLOW_WIDTH_PX, 2), np.float32)
-        there = np.asarray(self._flow.calc(a, b, empty.copy()), np.float64) / _FLOW_WIDTH_PX
-        back = np.asarray(self._flow.calc(b, a, empty.copy()), np.float64) / _FLOW_WIDTH_PX
+        width = min(_FLOW_WIDTH_PX, one.shape[1])
+        height = round(one.shape[0] * width / one.shape[1])
+        a, b = (cv2.resize(each, (width, height), interpolation=cv2.INTER_AREA) for each in (one, other))
+        empty = np.zeros((height, width, 2), np.float32)
+        there = np.asarray(self._flow.calc(a, b, empty.copy()), np.float64) / width
+        back = np.asarray(self._flow.calc(b, a, empty.copy()), np.float64) / width
         return there.astype(np.float32), back.astype(np.float32)
 
 

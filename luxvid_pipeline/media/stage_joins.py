@@ -10,6 +10,7 @@ levels were set anew, so it is found by likeness, not by equality. The samples o
 they are lengthened by their own mirror image for a few milliseconds, under which the new part comes in.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from luxvid_pipeline.domain.errors import MediaError, StorageError
-from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Pcm, Sound, to_pcm, to_sound
+from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Pcm, Sound, decode_audio, to_pcm, to_sound
 from luxvid_pipeline.media.loudness import limit
 
 SEAM_S = 0.012
@@ -57,6 +58,28 @@ class Continuation:
     likeness: float
     contains_slice: bool
     gain: float
+
+
+def read_music(path: Path) -> Sound:
+    """Return a file's sound at 48 kHz in stereo, to its very last sample.
+
+    What a resampler makes of the end of a file is quieter than it was, since it hears silence after it; a score that
+    goes on there would have a notch at every stage. So the end is lengthened by a straight line first.
+
+    Raises:
+        MediaError: It cannot be read or holds no sound.
+    """
+    try:
+        samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError):
+        return decode_audio(path)
+    if not len(samples):
+        raise MediaError(f"{path.name}: its sound track is empty")
+    stereo = np.repeat(samples, 2, axis=1) if samples.shape[1] == 1 else samples[:, :2]
+    if rate_hz != SAMPLE_RATE_HZ:
+        common = math.gcd(SAMPLE_RATE_HZ, int(rate_hz))
+        stereo = signal.resample_poly(stereo, SAMPLE_RATE_HZ // common, rate_hz // common, axis=0, padtype="line")
+    return np.asarray(stereo, np.float32)
 
 
 def find_continuation(sent: Sound, returned: Sound, new_s: float) -> Continuation:

@@ -24,7 +24,7 @@ from luxvid_pipeline.domain.errors import InvalidRequestError, SettingsError, Ti
 from luxvid_pipeline.domain.payments import FREE, Estimate, PaidRequest
 from luxvid_pipeline.domain.ports import Engine, ScoreRequest
 from luxvid_pipeline.domain.pricing import billed_hardware, hardware_price
-from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Pcm, Sound, decode_audio, read_flac, to_sound, write_flac
+from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Pcm, Sound, read_flac, to_sound, write_flac
 from luxvid_pipeline.media.stage_joins import (
     SEAM_S,
     end_gain,
@@ -32,6 +32,7 @@ from luxvid_pipeline.media.stage_joins import (
     join_stage,
     looped,
     on_the_beat,
+    read_music,
     write_slice,
 )
 from luxvid_pipeline.providers.replicate.clips import who_pays
@@ -131,7 +132,7 @@ class ReplicateScore:
         with tempfile.TemporaryDirectory(prefix="luxvid-", dir=self._desk.scratch) as folder:
             part = self._part(request, stage, kept, Path(folder))
             delivery = _finish(deliver(self._order(request, stage, part), self._desk))
-            score, notes = self._joined(request, stage, kept, part, decode_audio(delivery.path), end)
+            score, notes = self._joined(request, stage, kept, part, read_music(delivery.path), end)
         write_flac(score, into)
         return self._account(delivery, notes)
 
@@ -200,7 +201,7 @@ class ReplicateScore:
             part="audio" if self._model == RIFFUSION else "",
             cost=cost,
             by_hardware=True,
-            check=decode_audio,
+            check=read_music,
             deadline_s=self._deadline_s,
             usual_s=30.0,
         )
