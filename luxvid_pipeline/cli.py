@@ -1,7 +1,8 @@
 """The ``luxvid`` command: the same assets, the same instance, for a terminal.
 
-Belongs here: arguments, progress bars, printing, exit codes.
-Does not belong here: running jobs (``local_runs.py``), looking after the installation (``doctor.py``).
+Belongs here: arguments, printing, exit codes; the commands about money are in ``cli_money.py``.
+Does not belong here: running jobs (``local_runs.py``), progress bars (``terminal.py``), looking after the installation
+(``doctor.py``).
 
 Dagster takes seconds to import, so the commands import what they need when they run.
 """
@@ -10,22 +11,18 @@ import dataclasses
 import json
 import shutil
 import sys
-import threading
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from luxvid_pipeline import __version__
+from luxvid_pipeline import __version__, cli_money
 from luxvid_pipeline.domain.errors import LuxVidError, StorageError
+from luxvid_pipeline.terminal import JsonOption, err, interruptible, out, progress_bars
 
 app = typer.Typer(
     name="luxvid",
@@ -35,14 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-# In a pipe or a log nothing says how wide a line may be; paths are never cut there.
-_PIPE_WIDTH = 240
-_out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout instead of words.")]
-_INTERRUPTED = 130
-_STAGES = {"photos": "Photos", "direction": "Direction", "clips": "Clips", "score": "Score", "film": "Film"}
+app.command()(cli_money.estimate)
+app.command()(cli_money.costs)
+app.add_typer(cli_money.ledger, name="ledger")
 
 
 def main() -> None:
@@ -52,7 +44,7 @@ def main() -> None:
     try:
         app()
     except LuxVidError as error:
-        _err.print(f"luxvid: {escape(str(error))}")
+        err.print(f"luxvid: {escape(str(error))}")
         sys.exit(error.exit_code)
 
 
@@ -70,7 +62,7 @@ def render(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Folder with the photos, and listing.yaml if there is one.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Copy the film to this file.")] = None,
+    target: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Copy the film to this file.")] = None,
     listing: Annotated[str | None, typer.Option(help="Listing key, a-z 0-9 -; default: from the folder.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -83,24 +75,24 @@ def render(
 
     start = time.monotonic()
     settings = Settings.from_environment()
-    if out is not None and out.is_dir():
-        raise typer.BadParameter(f"{out} is a directory; name the film's file, for example {out / 'film.mp4'}")
-    with _interruptible(), _progress(show=not as_json) as board:
+    if target is not None and target.is_dir():
+        raise typer.BadParameter(f"{target} is a directory; name the film's file, for example {target / 'film.mp4'}")
+    with interruptible(), progress_bars(show=not as_json) as board:
         film = render_film(folder, settings, listing=listing, board=board)
-    delivered = _copy(film.film, out) if out is not None else film.film
+    delivered = _copy(film.film, target) if target is not None else film.film
     seconds = time.monotonic() - start
     if as_json:
         values = {**dataclasses.asdict(film), "film": str(delivered), "seconds_taken": round(seconds, 2)}
         typer.echo(json.dumps(values, indent=2))
         return
     scenes = f"{len(film.scenes)} scenes, {film.duration_s:.1f} s"
-    _out.print(f"Film   {escape(str(delivered))}  ({scenes})")
+    out.print(f"Film   {escape(str(delivered))}  ({scenes})")
     for scene, reason in film.left_out.items():
-        _out.print(f"       without {scene}: {escape(reason)}")
+        out.print(f"       without {scene}: {escape(reason)}")
     if film.degraded_reason:
-        _out.print(f"Note   {escape(film.degraded_reason)}")
-    _out.print(f"Cost   ${film.cost_usd:.2f}  ({film.paid_calls} paid calls, {seconds:.0f} s)")
-    _out.print(
+        out.print(f"Note   {escape(film.degraded_reason)}")
+    out.print(f"Cost   ${film.cost_usd:.2f}  ({film.paid_calls} paid calls, {seconds:.0f} s)")
+    out.print(
         f"See    how it was made: DAGSTER_HOME={escape(str(settings.dagster_home))} dagster dev -m "
         f"luxvid_pipeline.definitions, then http://127.0.0.1:3000/runs/{film.runs[-1]}"
     )
@@ -120,7 +112,7 @@ def status(
         typer.echo(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
         return
     if not rows:
-        _out.print("No listings yet. Make one: luxvid render FOLDER")
+        out.print("No listings yet. Make one: luxvid render FOLDER")
         return
     table = Table("listing", "photos", "scenes", "score", "last run", box=None, pad_edge=False)
     table.add_column("film", overflow="fold")
@@ -135,7 +127,7 @@ def status(
             escape(row.film or "–"),
             escape(row.last_run or "–"),
         )
-    _out.print(table)
+    out.print(table)
 
 
 @app.command()
@@ -151,7 +143,7 @@ def doctor(as_json: JsonOption = False) -> None:
     else:
         for finding in findings:
             mark = "[green]ok[/]   " if finding.well else "[red]WRONG[/]"
-            _out.print(f"{mark}  {finding.name:16} {escape(finding.detail)}")
+            out.print(f"{mark}  {finding.name:16} {escape(finding.detail)}")
     if not well:
         raise typer.Exit(1)
 
@@ -162,70 +154,6 @@ def schema() -> None:
     from luxvid_pipeline.domain.listing import manifest_json_schema  # noqa: PLC0415 - pydantic models
 
     typer.echo(json.dumps(manifest_json_schema(), indent=2))
-
-
-class _Bars:
-    """Progress bars, one a stage; the clips' bar is the mean of its scenes."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {
-            stage: progress.add_task(title, total=1.0) for stage, title in _STAGES.items()
-        }
-        self._parts: dict[str, dict[str, float]] = {stage: {} for stage in _STAGES}
-        self._lock = threading.Lock()
-
-    def report(self, stage: str, part: str, done: float) -> None:
-        """Move a stage's bar."""
-        with self._lock:
-            parts = self._parts[stage]
-            parts[part] = max(parts.get(part, 0.0), done)
-            expected = {"photos": 2, "clips": 7}.get(stage, 1)
-            share = sum(parts.values()) / max(expected, len(parts))
-            self._progress.update(self._tasks[stage], completed=min(1.0, share))
-
-    def finish(self) -> None:
-        """Fill every bar: a film with fewer scenes is finished too."""
-        for task in self._tasks.values():
-            self._progress.update(task, completed=1.0)
-
-
-class _Lines:
-    """Progress for logs and pipes: a line when a piece of work is done."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._told: set[tuple[str, str]] = set()
-
-    def report(self, stage: str, part: str, done: float) -> None:
-        """Tell what is finished, once."""
-        with self._lock:
-            if done < 1.0 or (stage, part) in self._told:
-                return
-            self._told.add((stage, part))
-        _err.print(f"{_STAGES[stage]}: {part} done")
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Tell an interruption in one line; typer by itself ends without a word."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        _err.print("luxvid: interrupted; what is finished is kept, the same command goes on from there")
-        raise typer.Exit(_INTERRUPTED) from None
-
-
-@contextmanager
-def _progress(*, show: bool) -> Iterator[Any]:
-    if not show or not _err.is_terminal:
-        yield _Lines()
-        return
-    columns = (TextColumn("{task.description:10}"), BarColumn(40), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeElapsedColumn(), console=_err) as progress:
-        bars = _Bars(progress)
-        yield bars
-        bars.finish()
 
 
 def _copy(film: Path, out: Path) -> Path:

@@ -111,10 +111,29 @@ def render(folder: Path, settings: Settings, *, listing: str | None = None, boar
     Raises:
         LuxVidError: Whatever stopped it; what was finished before is kept and used by the next try.
     """
+    key = listing_key_of(folder, listing)
+    with _opened(folder, settings, key, board) as (defs, instance):
+        return _run_stages(defs, instance, key)
+
+
+def direct(folder: Path, settings: Settings, *, listing: str, board: ProgressBoard) -> None:
+    """Read a folder's photos and choose its pairs in this process, with whatever engines the settings name.
+
+    Raises:
+        LuxVidError: Whatever stopped it.
+    """
+    with _opened(folder, settings, listing, board) as (defs, instance):
+        _execute(defs, instance, "direct_listing_job", listing)
+
+
+@contextmanager
+def _opened(
+    folder: Path, settings: Settings, key: str, board: ProgressBoard
+) -> Iterator[tuple[dg.Definitions, dg.DagsterInstance]]:
+    """Give the definitions and the instance, with the listing known to it and held for this process."""
     from luxvid_pipeline.definitions import build_defs  # noqa: PLC0415 - definitions sit above: they are assembled per run
 
     keep_memory_low()
-    key = listing_key_of(folder, listing)
     with _only_one(settings, key):
         ListingSources(settings).register(key, folder)
         with open_instance(settings) as instance:
@@ -124,7 +143,7 @@ def render(folder: Path, settings: Settings, *, listing: str | None = None, boar
                 warnings.simplefilter("ignore", dg.BetaWarning)
                 warnings.simplefilter("ignore", dg.PreviewWarning)
                 defs = build_defs(lambda: settings, board)
-            return _run_stages(defs, instance, key)
+            yield defs, instance
 
 
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:

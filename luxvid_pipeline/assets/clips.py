@@ -24,7 +24,7 @@ from luxvid_pipeline.assets.metadata import (
 )
 from luxvid_pipeline.assets.photos import working_photos
 from luxvid_pipeline.domain.errors import InputError, LuxVidError, ScenesFailedError, StoppedError
-from luxvid_pipeline.domain.keys import digest
+from luxvid_pipeline.domain.keys import digest, scene_partition_key
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.ports import ClipGenerator, ClipRequest
 from luxvid_pipeline.domain.scenes import scene
@@ -115,7 +115,7 @@ async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> None:
     watch = Stopwatch()
     engine_name = stage.generator.engine
     key = media_key("scene_clips", partition)
-    made_from = digest([request.fingerprint(engine_name), CODE_VERSION])
+    made_from = _made_from(request, engine_name)
     scene_key = request.shot.scene
     stored = await asyncio.to_thread(stage.store.kept, key, made_from)
     reused = stored is not None
@@ -144,6 +144,16 @@ async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> None:
             metadata={**metadata, **engine_metadata(engine_from_facts(stored.facts), watch, reused=reused)},
         )
     )
+
+
+def kept_clip(store: MediaStore, request: ClipRequest, engine: str) -> StoredFile | None:
+    """Return the clip of exactly this request if it is there, so that nothing has to be shot."""
+    key = media_key("scene_clips", scene_partition_key(request.listing, request.shot.scene))
+    return store.kept(key, _made_from(request, engine))
+
+
+def _made_from(request: ClipRequest, engine: str) -> str:
+    return digest([request.fingerprint(engine), CODE_VERSION])
 
 
 def _describe(store: MediaStore, stored: StoredFile, request: ClipRequest) -> dict[str, Any]:

@@ -113,6 +113,20 @@ def score_request(
     )
 
 
+def kept_score(store: MediaStore, request: ScoreRequest, engine: str) -> StoredFile | None:
+    """Return the last stage of exactly this score if it is there, so that nothing has to be played."""
+    last = len(request.shots) - 1
+    return store.kept(_key(request, last), _made_from(request, engine, last))
+
+
+def _key(request: ScoreRequest, stage: int) -> str:
+    return f"soundtrack/{request.listing}/stage-{stage + 1}.flac"
+
+
+def _made_from(request: ScoreRequest, engine: str, stage: int) -> str:
+    return digest([request.fingerprint(engine, stage), CODE_VERSION])
+
+
 class _Stages:
     """The stages of one score in the store."""
 
@@ -155,7 +169,10 @@ class _Stages:
                     engine = after(steps, composer.compose_stage(self._request, stage, so_far, file))
                     facts = engine_facts(engine)
                     stored = self._store.put(
-                        file, self._key(stage), made_from=self._made_from(composer, stage), facts=facts
+                        file,
+                        _key(self._request, stage),
+                        made_from=_made_from(self._request, composer.engine, stage),
+                        facts=facts,
                     )
                 played.append(engine)
             so_far = self._store.open(stored.key)
@@ -164,14 +181,8 @@ class _Stages:
             raise RuntimeError("a score has at least one stage")
         return stored, played
 
-    def _key(self, stage: int) -> str:
-        return f"soundtrack/{self._request.listing}/stage-{stage + 1}.flac"
-
-    def _made_from(self, composer: ScoreComposer, stage: int) -> str:
-        return digest([self._request.fingerprint(composer.engine, stage), CODE_VERSION])
-
     def _kept(self, composer: ScoreComposer, stage: int) -> StoredFile | None:
-        return self._store.kept(self._key(stage), self._made_from(composer, stage))
+        return self._store.kept(_key(self._request, stage), _made_from(self._request, composer.engine, stage))
 
 
 def _stages_after(store: MediaStore, listing: str, stages: int) -> list[str]:

@@ -1,0 +1,87 @@
+"""What every command shares: where it prints, how it shows progress, how it tells an interruption.
+
+Belongs here: consoles, progress bars, options that all commands have.
+Does not belong here: commands (``cli.py``, ``cli_money.py``).
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+# In a pipe or a log nothing says how wide a line may be; paths are never cut there.
+_PIPE_WIDTH = 240
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout instead of words.")]
+_INTERRUPTED = 130
+STAGES = {"photos": "Photos", "direction": "Direction", "clips": "Clips", "score": "Score", "film": "Film"}
+
+
+class _Bars:
+    """Progress bars, one a stage; the clips' bar is the mean of its scenes."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {stage: progress.add_task(title, total=1.0) for stage, title in STAGES.items()}
+        self._parts: dict[str, dict[str, float]] = {stage: {} for stage in STAGES}
+        self._lock = threading.Lock()
+
+    def report(self, stage: str, part: str, done: float) -> None:
+        """Move a stage's bar."""
+        with self._lock:
+            parts = self._parts[stage]
+            parts[part] = max(parts.get(part, 0.0), done)
+            expected = {"photos": 2, "clips": 7}.get(stage, 1)
+            share = sum(parts.values()) / max(expected, len(parts))
+            self._progress.update(self._tasks[stage], completed=min(1.0, share))
+
+    def finish(self) -> None:
+        """Fill every bar: a film with fewer scenes is finished too."""
+        for task in self._tasks.values():
+            self._progress.update(task, completed=1.0)
+
+
+class _Lines:
+    """Progress for logs and pipes: a line when a piece of work is done."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._told: set[tuple[str, str]] = set()
+
+    def report(self, stage: str, part: str, done: float) -> None:
+        """Tell what is finished, once."""
+        with self._lock:
+            if done < 1.0 or (stage, part) in self._told:
+                return
+            self._told.add((stage, part))
+        err.print(f"{STAGES[stage]}: {part} done")
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Tell an interruption in one line; typer by itself ends without a word."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print("luxvid: interrupted; what is finished is kept, the same command goes on from there")
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+@contextmanager
+def progress_bars(*, show: bool) -> Iterator[Any]:
+    """Give whom to tell of progress: bars in a terminal, lines elsewhere."""
+    if not show or not err.is_terminal:
+        yield _Lines()
+        return
+    columns = (TextColumn("{task.description:10}"), BarColumn(40), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
+        bars = _Bars(progress)
+        yield bars
+        bars.finish()
