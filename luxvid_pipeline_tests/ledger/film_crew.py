@@ -21,8 +21,8 @@ from luxvid_pipeline.ledger.rate_limits import Limit, SqlRateLimits
 from luxvid_pipeline_tests.ledger.asked import asked
 
 PRICE_USD = Decimal("0.60")
-SCENES = 4
-CREATES = Limit(per_minute=3000, burst=10)
+SCENES = 3
+CREATES = Limit(per_minute=900, burst=5)
 
 
 def scenes_of(listing: int) -> list[PaidRequest]:

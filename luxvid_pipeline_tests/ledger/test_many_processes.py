@@ -3,6 +3,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,8 +16,9 @@ CREWS, LISTINGS = 4, 20
 def test_twenty_listings_from_four_processes_that_get_killed_are_paid_for_once(url, tmp_path):
     chance = random.Random(7)
     posts = tmp_path / "posts"
-    # Each crew is killed at a moment drawn by lot and started again, half of them twice; then it lives.
-    deaths = {crew: [*(chance.randint(1, 50) for _ in range(1 + crew % 2)), 0, 0] for crew in range(CREWS)}
+    # Each crew is killed at a moment drawn by lot and started again, the first one twice; then it lives.
+    deaths = {crew: [*(chance.randint(1, 40) for _ in range(1 + (crew == 0))), 0, 0] for crew in range(CREWS)}
+    started_at = time.time()
     running = {crew: _start(url, posts, crew, deaths[crew].pop(0)) for crew in deaths}
     ends: dict[str, str] = {}
     killed = 0
@@ -49,11 +51,9 @@ def test_twenty_listings_from_four_processes_that_get_killed_are_paid_for_once(u
         assert not stopped or (spent == limit and listing % 5 == 0)
     ledger.close()
 
-    times = sorted(post["at"] for post in heard)
-    for start in times:
-        in_a_second = sum(start <= moment < start + 1 for moment in times)
-        # A process may be held up between taking its token and sending, so a few of an earlier second may join.
-        assert in_a_second <= CREATES.burst + CREATES.per_second + 2 * CREWS
+    # All of them together; a process held up between its token and its request only makes it slower.
+    taken_s = max(post["at"] for post in heard) - started_at
+    assert len(heard) <= CREATES.burst + CREATES.per_second * taken_s + 1
 
 
 def _start(url: str, posts: Path, crew: int, deadly_moment: int) -> subprocess.Popen[bytes]:
