@@ -267,8 +267,10 @@ def _problem(body: bytes) -> Mapping[str, Any]:
 
 
 def _told(problem: Mapping[str, Any]) -> str:
-    fields = cast("list[Mapping[str, Any]]", problem.get("invalid_fields") or [])
-    named = [f"{each.get('field', '')}: {each.get('description', '')}" for each in fields]
+    listed = problem.get("invalid_fields")
+    fields = cast("list[Any]", listed) if isinstance(listed, list) else []
+    told = [cast("Mapping[str, Any]", each) for each in fields if isinstance(each, dict)]
+    named = [f"{each.get('field', '')}: {each.get('description', '')}" for each in told]
     parts = [str(problem[key]).strip() for key in ("title", "detail") if problem.get(key)]
     return " - ".join([*parts[:1], *(named or parts[1:])])
 

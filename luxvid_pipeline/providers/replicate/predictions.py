@@ -199,7 +199,6 @@ class Desk:
         self.limits = limits
         self.scratch = scratch
         self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, FirstAlone] = WeakKeyDictionary()
-        self._in_hand: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -208,23 +207,29 @@ class Desk:
         with self._lock:
             return self._gates.setdefault(asyncio.get_running_loop(), FirstAlone())
 
-    @asynccontextmanager
-    async def alone_with(self, key: str) -> AsyncGenerator[None]:
-        """Hold a request within this process; the ledger tells processes apart, not tasks."""
-        while not self._take(key):
-            await asyncio.sleep(0.05)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._in_hand.discard(key)
 
-    def _take(self, key: str) -> bool:
-        with self._lock:
-            if key in self._in_hand:
-                return False
-            self._in_hand.add(key)
-            return True
+_in_hand: set[str] = set()
+_in_hand_lock = threading.Lock()
+
+
+@asynccontextmanager
+async def _alone_with(key: str) -> AsyncGenerator[None]:
+    """Hold a request within this process, whoever's desk it lies on: a claim belongs to a process, not to a task."""
+    while not _took(key):
+        await asyncio.sleep(0.05)
+    try:
+        yield
+    finally:
+        with _in_hand_lock:
+            _in_hand.discard(key)
+
+
+def _took(key: str) -> bool:
+    with _in_hand_lock:
+        if key in _in_hand:
+            return False
+        _in_hand.add(key)
+        return True
 
 
 async def deliver(order: Order, desk: Desk, progress: Progress = ignore_progress) -> Delivery:
@@ -241,7 +246,7 @@ async def deliver(order: Order, desk: Desk, progress: Progress = ignore_progress
         StorageError: The result could not be kept.
         DamagedMediaError: It was delivered once and is no longer on the shelf.
     """
-    async with desk.alone_with(order.request.key):
+    async with _alone_with(order.request.key):
         try:
             async with desk.api.session() as api:
                 return await _Case(order, desk, api, progress).close()

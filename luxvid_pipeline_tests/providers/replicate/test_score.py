@@ -8,7 +8,8 @@ import pytest
 
 from luxvid_pipeline.domain.errors import InvalidRequestError, SettingsError, TimelineError
 from luxvid_pipeline.domain.payments import Account
-from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, decode_audio, find_clicks, read_flac, to_sound
+from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, find_clicks, read_flac, to_sound
+from luxvid_pipeline.media.stage_joins import read_music
 from luxvid_pipeline.providers.replicate.score import MUSICGEN, MUSICGEN_SINGLE, RIFFUSION, VERSIONS, ReplicateScore
 from luxvid_pipeline_tests.providers.replicate.desk import desk_for
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
@@ -57,7 +58,7 @@ def test_each_stage_begins_with_the_one_before_and_clicks_nowhere(sim, tmp_path,
         assert np.array_equal(score[: len(earlier)], earlier)
     if engine == MUSICGEN_SINGLE:
         (file,) = (tmp_path / "shelf").iterdir()
-        played = decode_audio(file)[: len(score)]
+        played = read_music(file)[: len(score)]
         assert np.abs(to_sound(score) - played)[1000:].max() < 1e-4, "one recording, cut nowhere"
     else:
         seams = [at for at in find_clicks(to_sound(score)) if min(abs(at - 4), abs(at - 8)) < 0.005]
