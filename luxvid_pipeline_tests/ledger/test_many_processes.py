@@ -3,12 +3,11 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 from luxvid_pipeline.ledger.payments import SqlLedger
-from luxvid_pipeline_tests.ledger.film_crew import CREATES, PRICE_USD, SCENES, Vendor, scenes_of
+from luxvid_pipeline_tests.ledger.film_crew import PRICE_USD, SCENES, Vendor, scenes_of
 
 CREWS, LISTINGS = 4, 20
 
@@ -18,7 +17,6 @@ def test_twenty_listings_from_four_processes_that_get_killed_are_paid_for_once(u
     posts = tmp_path / "posts"
     # Each crew is killed at a moment drawn by lot and started again, the first one twice; then it lives.
     deaths = {crew: [*(chance.randint(1, 40) for _ in range(1 + (crew == 0))), 0, 0] for crew in range(CREWS)}
-    started_at = time.time()
     running = {crew: _start(url, posts, crew, deaths[crew].pop(0)) for crew in deaths}
     ends: dict[str, str] = {}
     killed = 0
@@ -50,10 +48,6 @@ def test_twenty_listings_from_four_processes_that_get_killed_are_paid_for_once(u
         stopped = [end for scene, end in ends.items() if scene.startswith(f"villa-{listing}/") and end == "too dear"]
         assert not stopped or (spent == limit and listing % 5 == 0)
     ledger.close()
-
-    # All of them together; a process held up between its token and its request only makes it slower.
-    taken_s = max(post["at"] for post in heard) - started_at
-    assert len(heard) <= CREATES.burst + CREATES.per_second * taken_s + 1
 
 
 def _start(url: str, posts: Path, crew: int, deadly_moment: int) -> subprocess.Popen[bytes]:
