@@ -1,7 +1,11 @@
 """A paid request is paid for once: what happens at every step that can go wrong."""
 
 import asyncio
+import os
+import random
+import signal
 import threading
+import time
 from decimal import Decimal
 
 import pytest
@@ -396,4 +400,42 @@ def test_two_threads_with_the_same_request_pay_once(sim, photo, tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(delivery.requests for delivery in found) == [0, 0, 1]
+    assert sim.counters()["accepted"] == 1
+
+
+def _in_another_process(work):
+    """Start a copy of this process that does one thing and ends; returns its id."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return child
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_at_any_moment_and_started_again_it_is_paid_for_once(sim, photo, tmp_path, seed):
+    lots = random.Random(seed)
+    sim.script.prediction(MODEL, script.latency(200, 1500), times=None)
+    order = veo_order(photo, deadline_s=100_000)
+    for _ in range(5):
+        child = _in_another_process(lambda: run(order, desk_for(sim.base_url, tmp_path)))
+        time.sleep(lots.uniform(0.01, 0.25))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    desk = desk_for(sim.base_url, tmp_path)
+    run(order, desk)
+    assert sim.counters()["accepted"] == 1
+    assert desk.ledger.spent().cost_usd == Decimal("0.4")
+
+
+def test_four_processes_with_the_same_request_pay_once(sim, photo, tmp_path):
+    sim.script.prediction(MODEL, script.latency(200, 1500), times=None)
+    order = veo_order(photo, deadline_s=100_000)
+    children = [_in_another_process(lambda: run(order, desk_for(sim.base_url, tmp_path))) for _ in range(4)]
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+    desk = desk_for(sim.base_url, tmp_path)
+    assert row(desk, order).state is PaymentState.DELIVERED
     assert sim.counters()["accepted"] == 1
