@@ -253,6 +253,13 @@ def _pictures(path: Path, container: Any) -> Iterator[list[_Picture]]:
     yield [_Picture(packet, place[packet.pts]) for packet in packets]
 
 
+def _reordering(part: Path) -> int:
+    """How many frames a part's pictures are decoded ahead of the one that is shown."""
+    with av.open(str(part)) as container:
+        (pictures,) = _pictures(part, container)
+    return max(stored - picture.shown for stored, picture in enumerate(pictures))
+
+
 def _mux(parts: Sequence[Path], aac: Path, into: Path, *, frames: int, samples: int, film_format: FilmFormat) -> None:
     """Write the MP4: the parts' packets one after the other, the sound's beside them; nothing is encoded.
 
@@ -304,10 +311,11 @@ def _interleaved(
             place += 1
 
     ticks = int(timescale(film_format.fps) / film_format.fps)
+    # One delay for all: a part without B-frames needs none, but after it the next would be decoded before its end.
+    delay = max(_reordering(part) for part in parts)
     before = 0
     for part, container in zip(parts, opened, strict=True):
         for pictures in _pictures(part, container):
-            delay = max(stored - picture.shown for stored, picture in enumerate(pictures))
             for stored, picture in enumerate(pictures):
                 dts = before + stored - delay
                 yield from sounds_until(dts / film_format.fps * SAMPLE_RATE_HZ)

@@ -1,5 +1,6 @@
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 from scipy import signal
@@ -10,6 +11,7 @@ from luxvid_pipeline.domain.listing import Transition
 from luxvid_pipeline.domain.timeline import lay_out
 from luxvid_pipeline.media import film as film_module
 from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, decode_audio, to_pcm, to_sound, write_flac
+from luxvid_pipeline.media.encode import ClipWriter, empty_frame, planes
 from luxvid_pipeline.media.film import assemble_film, inspect_film
 from luxvid_pipeline.media.loudness import measure_loudness
 from luxvid_pipeline.media.probe import probe_audio, probe_video, read_mp4_layout
@@ -43,6 +45,30 @@ def assemble(clips, score, into, transition=Transition.CUT, seconds=SECONDS, fil
         workdir=into.parent,
         **other,
     )
+
+
+def encoded(into, luma_of):
+    """A clip as ``ClipWriter`` makes it of what ``luma_of`` says each frame is."""
+    frame = empty_frame(SMALL)
+    frame[:] = 128
+    with ClipWriter(into, SMALL) as writer:
+        for number in range(45):
+            planes(frame)[0][:] = luma_of(number)
+            writer.write(frame)
+    return into
+
+
+def test_clips_with_and_without_b_frames_follow_each_other(score, tmp_path):
+    noise = np.random.default_rng(1)
+    texture = cv2.resize(noise.integers(16, 236, (20, 60), dtype=np.uint8), (320 + 90, 180))
+    flicker = encoded(tmp_path / "a.mp4", lambda _: cv2.resize(noise.integers(16, 236, (4, 6), np.uint8), (320, 180)))
+    moving = encoded(tmp_path / "b.mp4", lambda number: texture[:, 2 * number : 2 * number + 320])
+    delays = [film_module._reordering(clip) for clip in (flicker, moving)]
+    assert delays[0] == 0 < delays[1]
+    facts = assemble([flicker, moving, flicker], score, tmp_path / "film.mp4", seconds=(1.5, 1.5, 1.5))
+    assert facts.frames == 135
+    shown = [time for time, _ in decoded_pictures(tmp_path / "film.mp4")]
+    assert shown == [512 * number for number in range(135)]
 
 
 @pytest.fixture(scope="module", params=list(Transition))
