@@ -12,7 +12,7 @@ fails they are mixed.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -95,6 +95,7 @@ def conform_clip(
     first: Path | None = None,
     last: Path | None = None,
     doing: str = "",
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Conformed:
     """Write a clip in the film's own format: its size, rate and length, silent, BT.709.
 
@@ -106,9 +107,10 @@ def conform_clip(
         first: Photo the clip was to begin on, framed as it was sent.
         last: Photo it was to end on; it then counts as much as the first in choosing the part.
         doing: What this is about, for errors.
+        stopped: Asked before each frame; true ends the work and leaves no file.
 
     Raises:
-        MediaError: It cannot be read, is much too short, or the encoder gave up.
+        MediaError: It cannot be read, is much too short, was stopped, or the encoder gave up.
     """
     doing = doing or f"converting {clip.name}"
     source = _look(clip, doing)
@@ -122,6 +124,8 @@ def conform_clip(
     # One thread: with two, the same frames gave other bytes once in four encodes on a busy machine.
     with ClipWriter(into, film, doing=doing, threads=1) as writer:
         for picture, is_drawn in _pictures(clip, positions, film, doing):
+            if stopped():
+                raise MediaError(f"{doing}: stopped")
             writer.write(picture)
             drawn += is_drawn
             if writer.frames_written in {1, frames}:

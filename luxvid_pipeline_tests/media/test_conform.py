@@ -61,13 +61,15 @@ def photo_of(path, place, size=(320, 180)):
 
 def places_shown(path, most):
     """For every frame of a clip, which place of the travel it shows, found by likeness."""
-    known = {place: cv2.cvtColor(picture_at(place), cv2.COLOR_RGB2GRAY).astype(np.float32) for place in range(most + 1)}
-    flats = np.stack([each.ravel() - each.mean() for each in known.values()])
+    band = slice(60, 100)
+    known = [cv2.cvtColor(picture_at(place)[band], cv2.COLOR_RGB2GRAY).astype(np.float32) for place in range(most + 1)]
+    flats = np.stack([(each - each.mean()).ravel() for each in known])
+    flats /= np.linalg.norm(flats, axis=1)[:, None]
     found = []
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            luma = frame.to_ndarray(format="gray").astype(np.float32).ravel()
-            scores = flats @ (luma - luma.mean()) / np.linalg.norm(flats, axis=1)
+            luma = frame.to_ndarray(format="gray")[band].astype(np.float32).ravel()
+            scores = flats @ (luma - luma.mean())
             best = int(np.argmax(scores))
             # A parabola through the three best tells parts of a place.
             if 0 < best < most:

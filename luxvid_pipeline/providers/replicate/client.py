@@ -46,7 +46,6 @@ FINAL_STATES = frozenset({"succeeded", "failed", "canceled", "aborted"})
 _Result = TypeVar("_Result")
 _FILE_ID = re.compile(r"/v1/files/([\w-]+)$")
 _LARGEST_DOWNLOAD = 2 << 30
-_CHUNK = 1 << 17
 _PAGES = 20
 
 
@@ -530,10 +529,12 @@ class _Fetch:
             self._part.unlink(missing_ok=True)
             raise VendorFailureError(Kind.UNREACHABLE, "the delivery host sent another part than asked for")
         self._etag = response.headers.get("etag", "")
-        expected = _length(response.headers.get("content-length"))
+        encoded = response.headers.get("content-encoding", "identity") != "identity"
+        expected = None if encoded else _length(response.headers.get("content-length"))
         received = 0
         with self._part.open("ab" if begins else "wb") as file:
-            async for block in response.aiter_bytes(_CHUNK):
+            # In blocks as they arrive: a chunk size would throw away what came before the connection broke.
+            async for block in response.aiter_bytes():
                 file.write(block)
                 received += len(block)
                 if begins + received > _LARGEST_DOWNLOAD:

@@ -6,9 +6,11 @@ Does not belong here: what each model takes (``models.py``), paying once (``pred
 """
 
 import asyncio
+import os
 import tempfile
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +29,9 @@ from luxvid_pipeline.providers.replicate.predictions import Delivery, Desk, Inpu
 
 _CHECKED_FOR_S = 900.0
 """How long a live schema that was found right is believed: longer than a film takes, shorter than a day."""
+
+_CONVERTERS = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="conform")
+"""Converting fills a core, so as many clips at once as there are; the ledger's short steps have other threads."""
 
 _SHOT = 0.85
 """Part of the progress bar that shooting takes; the rest is converting."""
@@ -210,24 +215,26 @@ class ReplicateClips:
         )
 
     async def _conformed(self, request: ClipRequest, framed: _Framed, delivery: Delivery, into: Path) -> Conformed:
-        work = asyncio.ensure_future(
-            asyncio.to_thread(
-                conform_clip,
-                delivery.path,
-                into,
-                request.format,
-                request.format.frames(request.shot.seconds),
-                first=framed.first,
-                last=framed.last,
-                doing=f"{self._model.name}'s clip for {request.shot.scene} of {request.listing}",
-            )
+        stop = threading.Event()
+        converting = _CONVERTERS.submit(
+            conform_clip,
+            delivery.path,
+            into,
+            request.format,
+            request.format.frames(request.shot.seconds),
+            first=framed.first,
+            last=framed.last,
+            doing=f"{self._model.name}'s clip for {request.shot.scene} of {request.listing}",
+            stopped=stop.is_set,
         )
+        work = asyncio.wrap_future(converting)
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            # A thread cannot be stopped; what it writes must not be taken for a clip.
-            await asyncio.wait([work])
-            if not work.cancelled():
+            stop.set()
+            if not converting.cancel():
+                await asyncio.wait([work])
+            if work.done() and not work.cancelled():
                 work.exception()
             into.unlink(missing_ok=True)
             raise

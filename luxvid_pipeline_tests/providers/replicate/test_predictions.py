@@ -439,3 +439,26 @@ def test_four_processes_with_the_same_request_pay_once(sim, photo, tmp_path):
     desk = desk_for(sim.base_url, tmp_path)
     assert row(desk, order).state is PaymentState.DELIVERED
     assert sim.counters()["accepted"] == 1
+
+
+def test_ctrl_c_cancels_what_is_in_flight(sim, photo, tmp_path):
+    sim.script.prediction(MODEL, script.hold())
+    order = veo_order(photo, deadline_s=100_000)
+    child = _in_another_process(lambda: run(order, desk_for(sim.base_url, tmp_path)))
+    desk = desk_for(sim.base_url, tmp_path)
+    while (found := row(desk, order)) is None or found.state is not PaymentState.SUBMITTED:
+        time.sleep(0.01)
+    os.kill(child, signal.SIGINT)
+    os.waitpid(child, 0)
+    assert sim.accepted[0].status in {"canceled", "aborted"}
+    assert row(desk, order).state is PaymentState.FAILED
+    assert run(order, desk).requests == 1
+
+
+def test_a_download_goes_on_where_it_broke_off(sim, photo, tmp_path):
+    sim.script.download(script.short_body(2000))
+    run(veo_order(photo), desk_for(sim.base_url, tmp_path))
+    first, second = sim.log.entries(server="delivery")
+    assert "range" not in first["headers"]
+    assert second["headers"]["range"] == "bytes=2000-"
+    assert "authorization" not in {**first["headers"], **second["headers"]}
