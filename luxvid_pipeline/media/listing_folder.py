@@ -25,6 +25,9 @@ PHOTO_SUFFIXES = frozenset({*_READ, ".gif", ".bmp", *_REFUSED})
 DEEPEST_LEVEL = 6
 """Folders below the listing's own that are still looked into."""
 
+NOT_PHOTOS_MARK = ".nomedia"
+"""A subfolder that holds a file of this name is not looked into, as on Android; the listing's own folder always is."""
+
 _LARGEST_MANIFEST_BYTES = 1_000_000
 _STRAY_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "lost+found"})
 _SNIFFED_BYTES = 64
@@ -129,15 +132,18 @@ def _walk(root: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _entries(root: Path, below: Path, level: int) -> Iterator[Path]:
-    with os.scandir(root / below) as entries:
-        for entry in entries:
-            if entry.name.startswith((".", "~$")) or entry.name.lower() in _STRAY_NAMES:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                if level < DEEPEST_LEVEL:
-                    yield from _entries(root, below / entry.name, level + 1)
-            else:
-                yield below / entry.name
+    with os.scandir(root / below) as scanned:
+        entries = list(scanned)
+    if level > 0 and any(entry.name == NOT_PHOTOS_MARK for entry in entries):
+        return
+    for entry in entries:
+        if entry.name.startswith((".", "~$")) or entry.name.lower() in _STRAY_NAMES:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if level < DEEPEST_LEVEL:
+                yield from _entries(root, below / entry.name, level + 1)
+        else:
+            yield below / entry.name
 
 
 def _stays_inside(link: Path, root: Path) -> bool:

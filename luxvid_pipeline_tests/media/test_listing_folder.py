@@ -34,6 +34,12 @@ def test_photos_come_in_an_order_that_does_not_depend_on_the_disk(home):
     assert len(photos(home)) == 5
 
 
+def test_a_subfolder_marked_as_no_photos_is_not_looked_into(home):
+    put(home, "a.jpg", "truth/b.jpg", "truth/more/c.jpg", "sub/d.jpg", "sub/truth/e.jpg")
+    put(home, "truth/.nomedia", "sub/truth/.nomedia", ".nomedia", content=b"")
+    assert photos(home) == ["a.jpg", "sub/d.jpg"]
+
+
 @pytest.mark.parametrize(
     "litter",
     [
