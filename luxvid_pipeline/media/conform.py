@@ -247,9 +247,10 @@ def _positions(
         fastest = FASTEST * source.fps / float(film.fps)
         whole = math.floor(fastest + 1e-6)
         exact = float(whole) if whole >= 1 and whole * float(film.fps) / source.fps >= 0.9 else 0.0
-        # Two photos: as much of the way between them as possible. One: the smoothest playing there is.
+        # One photo: the smoothest playing there is. Two: as much of the way between them as can be shown, unless nearly
+        # as much can be shown without drawing a single frame.
         step = fastest if pair or not exact else exact
-        if pair and exact and exact / fastest >= 0.9:
+        if pair and exact and exact / fastest >= 0.8:
             step = exact
         length = step * steps
         start = _nearer_start(source, ends, length, 0.0)

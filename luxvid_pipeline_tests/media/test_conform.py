@@ -88,7 +88,8 @@ def places_shown(path, most):
         pytest.param(5.0, 24, (320, 180), False, 1.25, 0, id="24-played-at-30-one-photo"),
         pytest.param(6, 25, (340, 192), True, 1.5, 118, id="hailuo-six-seconds"),
         pytest.param(8, 24, (256, 144), False, 1.25, 0, id="too-long-one-photo"),
-        pytest.param(8, 24, (320, 180), True, 1.5, 96, id="too-long-two-photos"),
+        pytest.param(8, 24, (320, 180), True, 1.25, 0, id="too-long-two-photos"),
+        pytest.param(9, 29.97, (320, 180), True, 1.5, 118, id="much-too-long-two-photos"),
         pytest.param(4, 24, (320, 180), True, 1.0, 118, id="24-to-30-in-real-time"),
         pytest.param(5.0625, 16, (320, 180), True, 1.27, 118, id="wan-16-frames-a-second"),
         pytest.param(4, 23.976, (320, 180), False, 1.0, 118, id="film-rate"),
@@ -154,7 +155,7 @@ def test_the_part_without_a_flash_is_chosen(tmp_path):
 def test_two_photos_decide_together_which_part_is_used(tmp_path):
     clip = write_clip(tmp_path / "in.mp4", 8, 24)
     first = photo_of(tmp_path / "first.jpg", 40)
-    last = photo_of(tmp_path / "last.jpg", 183)
+    last = photo_of(tmp_path / "last.jpg", 159)
     done = conform_clip(clip, tmp_path / "out.mp4", FILM, 120, first=first, last=last)
     assert done.used_from_s == pytest.approx(40 / 24, abs=0.1)
     assert done.last_ssim > 0.8
