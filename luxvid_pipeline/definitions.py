@@ -7,10 +7,12 @@ Does not belong here: anything else; nothing here needs a secret, a network or a
 
     listing_photos ─► photo_catalogue ─► storyboard ─► scene_pairs ─┬─► scene_clips (× 7) ─┬─► property_video
                                                                     └─► soundtrack ────────┘
+    what was paid for ─► ledger ─► spend_report (a day), model_scorecard
 """
 
 import dagster as dg
 
+from luxvid_pipeline.assets.accounts import model_scorecard, spend_report
 from luxvid_pipeline.assets.clips import scene_clips
 from luxvid_pipeline.assets.direction import scene_pairs, storyboard
 from luxvid_pipeline.assets.film import property_video
@@ -29,6 +31,8 @@ ASSETS = (
     scene_clips,
     soundtrack,
     property_video,
+    spend_report,
+    model_scorecard,
 )
 
 

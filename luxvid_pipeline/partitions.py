@@ -1,6 +1,6 @@
 """What the assets are partitioned by.
 
-Belongs here: listings, scenes and their product, and how a listing's scenes map to the listing.
+Belongs here: listings, scenes and their product, days, and how a listing's scenes map to the listing.
 Does not belong here: minting keys (``domain/keys.py``), deciding what runs.
 """
 
@@ -15,6 +15,9 @@ SCENE = "scene"
 listing_partitions = dg.DynamicPartitionsDefinition(name="listings")
 scene_partitions = dg.StaticPartitionsDefinition(list(SCENE_KEYS))
 listing_scene_partitions = dg.MultiPartitionsDefinition({LISTING: listing_partitions, SCENE: scene_partitions})
+
+# Days as the ledger counts them, in UTC. Today can be reported on too; its report grows until the day is over.
+day_partitions = dg.DailyPartitionsDefinition(start_date="2026-11-01", timezone="UTC", end_offset=1)
 
 scenes_of_a_listing = dg.MultiToSingleDimensionPartitionMapping(partition_dimension_name=LISTING)
 """Seven scene partitions stand behind one listing; declared, because Dagster's inference has changed before."""

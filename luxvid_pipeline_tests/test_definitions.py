@@ -44,12 +44,16 @@ SNAPSHOT = {
             "io": "media_io",
             "partitions": "listing",
         },
+        "spend_report": {"group": "accounts", "upstream": [], "io": "table_io", "partitions": "day"},
+        "model_scorecard": {"group": "accounts", "upstream": [], "io": "table_io", "partitions": ""},
     },
     "jobs": {
         "direct_listing_job": ["listing_photos", "photo_catalogue", "scene_pairs", "storyboard"],
         "shoot_scenes_job": ["scene_clips"],
         "score_listing_job": ["soundtrack"],
         "assemble_film_job": ["property_video"],
+        "report_spend_job": ["spend_report"],
+        "score_models_job": ["model_scorecard"],
     },
     "checks": {"property_video": ["film_is_as_long_as_its_scenes", "film_is_as_loud_as_agreed"]},
     "sensors": [],
@@ -116,5 +120,9 @@ def test_fresh_definitions_can_be_built_with_other_resources():
 def _dimensions(partitions):
     if isinstance(partitions, dg.MultiPartitionsDefinition):
         return [dimension.name for dimension in partitions.partitions_defs]
+    if isinstance(partitions, dg.DailyPartitionsDefinition):
+        return ["day"]
+    if partitions is None:
+        return []
     assert isinstance(partitions, dg.DynamicPartitionsDefinition)
     return ["listing"]

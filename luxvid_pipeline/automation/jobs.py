@@ -1,4 +1,4 @@
-"""The jobs: a listing's direction, its clips, its score, its film.
+"""The jobs: a listing's direction, its clips, its score, its film; and the reports on what was paid for.
 
 Belongs here: which assets run together.
 Does not belong here: when (sensors and schedules), for which listing (partition keys).
@@ -30,4 +30,24 @@ assemble_film_job = dg.define_asset_job(
     description="Join a listing's clips and its score into the film.",
 )
 
-JOBS = (direct_listing_job, shoot_scenes_job, score_listing_job, assemble_film_job)
+report_spend_job = dg.define_asset_job(
+    "report_spend_job",
+    selection=dg.AssetSelection.assets("spend_report"),
+    description="Report what a day's paid requests cost, from the ledger.",
+)
+
+# Apart from the days: a backfill of thirty days would score all models thirty times.
+score_models_job = dg.define_asset_job(
+    "score_models_job",
+    selection=dg.AssetSelection.assets("model_scorecard"),
+    description="Compare the paid models: deliveries, refusals, seconds, dollars, fidelity.",
+)
+
+JOBS = (
+    direct_listing_job,
+    shoot_scenes_job,
+    score_listing_job,
+    assemble_film_job,
+    report_spend_job,
+    score_models_job,
+)

@@ -8,6 +8,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeVar, cast
 
@@ -17,7 +18,14 @@ from luxvid_pipeline.domain.scenes import SCENE_KEYS
 
 RecordT = TypeVar("RecordT")
 
-_PLAIN: dict[Any, pl.DataType] = {str: pl.String(), int: pl.Int64(), float: pl.Float64(), bool: pl.Boolean()}
+_PLAIN: dict[Any, pl.DataType] = {
+    str: pl.String(),
+    int: pl.Int64(),
+    float: pl.Float64(),
+    bool: pl.Boolean(),
+    # Dollars, exact to the unit in which the dearest-counting vendor bills (1e-10).
+    Decimal: pl.Decimal(38, 10),
+}
 
 
 def table_schema(record: type[Any]) -> dict[str, pl.DataType]:

@@ -4,16 +4,16 @@
 Belongs here: which file an asset's partition lies in, how a table, a document or a media file is written and read.
 Does not belong here: how files are kept (``store.py``).
 
-================  ==================================  =====================================
+================  ==================================  ==========================================
 manager           value                               file
-================  ==================================  =====================================
-``table_io``      ``polars.DataFrame``                ``<asset>/<listing>/table.parquet``
+================  ==================================  ==========================================
+``table_io``      ``polars.DataFrame``                ``<asset>/<listing or day>/table.parquet``
 ``document_io``   a pydantic model                    ``<asset>/<listing>/document.json``
 ``media_io``      ``StoredFile`` (already kept)       wherever its asset kept it
-================  ==================================  =====================================
+================  ==================================  ==========================================
 
-Each loads one partition as the value and several as ``{partition key: value}``; an input whose metadata says
-``allow_missing`` gets only those that are there.
+An asset without partitions lies in ``<asset>/<file>``. Each manager loads one partition as the value and several as
+``{partition key: value}``; an input whose metadata says ``allow_missing`` gets only those that are there.
 """
 
 import io
@@ -32,8 +32,8 @@ ValueT = TypeVar("ValueT")
 
 
 def value_key(asset: str, partition: str, name: str) -> str:
-    """Return the key of a partition's file: ``<asset>/<listing>[/<scene>]/<name>``."""
-    return "/".join((asset, *partition.split("|"), name))
+    """Return the key of a partition's file, ``<asset>/<listing>[/<scene>]/<name>``; ``<asset>/<name>`` without one."""
+    return "/".join((asset, *(partition.split("|") if partition else ()), name))
 
 
 class StoredValueIOManager(dg.IOManager, Generic[ValueT]):
@@ -55,7 +55,8 @@ class StoredValueIOManager(dg.IOManager, Generic[ValueT]):
 
     def handle_output(self, context: dg.OutputContext, obj: ValueT) -> None:
         """Keep one partition's value."""
-        key = value_key(context.asset_key.to_user_string(), context.asset_partition_key, self.file_name)
+        partition = context.asset_partition_key if context.has_asset_partitions else ""
+        key = value_key(context.asset_key.to_user_string(), partition, self.file_name)
         said = context.output_metadata.get("made_from")
         made_from = str(said.value) if said else ""
         stored = self.store.put_bytes(self.encode(obj), key, made_from=made_from)
@@ -64,6 +65,8 @@ class StoredValueIOManager(dg.IOManager, Generic[ValueT]):
     def load_input(self, context: dg.InputContext) -> Any:
         """Return one partition's value, or a dictionary where the input spans several."""
         asset = context.asset_key.to_user_string()
+        if not context.has_asset_partitions:
+            return self.load_partition(asset, "", missing_ok=False)
         partitions = context.asset_partition_keys
         single = len(partitions) == 1 and not (context.definition_metadata or {}).get("allow_missing")
         values: dict[str, Any] = {}

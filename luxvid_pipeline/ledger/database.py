@@ -62,6 +62,12 @@ class Database:
         """Whether it is a file of SQLite, which has one writer at a time."""
         return self._url.get_backend_name() == "sqlite"
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever written to it: no file of SQLite is there. A server's database is asked itself."""
+        place = self._url.database or ""
+        return self.is_sqlite and not place.startswith("file:") and not Path(place).exists()
+
     @contextmanager
     def reading(self) -> Generator[sa.Connection]:
         """Give a transaction that sees one moment of the ledger and writes nothing.

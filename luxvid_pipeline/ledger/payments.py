@@ -137,6 +137,11 @@ class SqlLedger:
         self._clock = clock
         self._process = process
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever written to it; whoever only reads can then leave its file unmade."""
+        return self._database.is_new
+
     def close(self) -> None:
         """Close the database's connections; the next use opens new ones."""
         self._database.close()

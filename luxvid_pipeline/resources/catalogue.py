@@ -4,15 +4,18 @@ Belongs here: resource keys and how each is built from the settings, when a run 
 Does not belong here: environment variables (``settings.py``), the objects' own behaviour.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import DocumentIOManager, MediaIOManager, TableIOManager
+from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.resources.engines import engine_for
 from luxvid_pipeline.resources.listing_sources import ListingSources
+from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.progress import ProgressBoard, SilentBoard
 from luxvid_pipeline.resources.settings import Settings
 
@@ -36,6 +39,14 @@ def build_resources(
         settings = read_settings()
         return MediaStore(settings.media, settings.cache)
 
+    @contextmanager
+    def ledger(_: dg.InitResourceContext) -> Iterator[SqlLedger]:
+        opened = PaidServices(read_settings()).ledger
+        try:
+            yield opened
+        finally:
+            opened.close()
+
     return {
         "media_store": _resource(store, "Files under LUXVID_MEDIA, each with its hash."),
         "listing_sources": _resource(lambda: ListingSources(read_settings()), "Which folder a listing is made from."),
@@ -43,6 +54,7 @@ def build_resources(
         "table_io": dg.IOManagerDefinition(lambda _: TableIOManager(store()), description="Polars tables as Parquet."),
         "document_io": dg.IOManagerDefinition(lambda _: DocumentIOManager(store()), description="Documents as JSON."),
         "media_io": dg.IOManagerDefinition(lambda _: MediaIOManager(store()), description="Media files with a hash."),
+        "ledger": dg.ResourceDefinition(ledger, description="Every paid request; opened at the first question."),
         **{key: _engine(stage, read_settings) for key, stage in STAGE_RESOURCES.items()},
     }
 

@@ -1,0 +1,220 @@
+"""``spend_report`` and ``model_scorecard``: what was paid for, by day and by model, from the ledger.
+
+Belongs here: the two assets, and how their figures are shown.
+Does not belong here: the sums (``ledger/``), drawing bars (``media/charts.py``), the terminal (``cli_money.py``).
+
+Both only read. Where nothing was ever paid for there is no ledger, and none is made: the tables are empty then.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from luxvid_pipeline.assets.metadata import OWNERS, preview
+from luxvid_pipeline.domain.payments import ZERO_USD
+from luxvid_pipeline.domain.tables import to_table
+from luxvid_pipeline.io_managers.store import MediaStore
+from luxvid_pipeline.ledger.payments import Spending, SqlLedger
+from luxvid_pipeline.ledger.reports import ClipFidelity, ModelScore, score_models
+from luxvid_pipeline.media.charts import Bar, bar_chart
+from luxvid_pipeline.media.sheets import as_markdown
+from luxvid_pipeline.partitions import day_partitions
+
+GROUP = "accounts"
+_RESERVED = "reserved"
+_MOST_ROWS = 40
+
+
+@dg.asset(
+    partitions_def=day_partitions,
+    group_name=GROUP,
+    kinds={"polars"},
+    owners=OWNERS,
+    code_version="1",
+    io_manager_key="table_io",
+)
+def spend_report(context: dg.AssetExecutionContext, ledger: dg.ResourceParam[SqlLedger]) -> pl.DataFrame:
+    """What one day's paid requests cost, by client, listing, stage and model, each on the day it was made."""
+    day = context.partition_key
+    rows = [] if ledger.is_new else ledger.spending(day=day)
+    spent, reserved = _sum(row.cost_usd for row in rows), _sum(row.reserved_usd for row in rows)
+    title = f"{day}: {_about(spent)} spent" + (f", {_about(reserved)} reserved" if reserved else "")
+    chart = bar_chart(title, _bars_by_listing(rows), nothing="Nothing was asked of a paid service.")
+    context.add_output_metadata(
+        {
+            "cost_usd": float(spent),
+            "reserved_usd": float(reserved),
+            "requests": sum(row.requests for row in rows),
+            "delivered": sum(row.delivered for row in rows),
+            "failed": sum(row.failed for row in rows),
+            "day_is_over": day < datetime.now(UTC).date().isoformat(),
+            **preview(f"{as_markdown(chart, title)}\n\n{_spending_table(rows)}"),
+        }
+    )
+    return to_table(rows, Spending)
+
+
+@dg.asset(group_name=GROUP, kinds={"polars"}, owners=OWNERS, code_version="1", io_manager_key="table_io")
+def model_scorecard(
+    context: dg.AssetExecutionContext,
+    ledger: dg.ResourceParam[SqlLedger],
+    media_store: dg.ResourceParam[MediaStore],
+) -> pl.DataFrame:
+    """What each paid model did for its money: deliveries, refusals, seconds, dollars, and how true its clips are."""
+    attempts = [] if ledger.is_new else ledger.rows(latest=False)
+    scores = score_models(attempts, _fidelity_of_clips(media_store) if attempts else ())
+    spent = _sum(score.cost_usd for score in scores)
+    title = "Requests by model and what became of them"
+    chart = bar_chart(title, [_bar_of(score) for score in scores], nothing="No paid model was ever asked.")
+    context.add_output_metadata(
+        {
+            "models": len(scores),
+            "requests": sum(score.attempts for score in scores),
+            "delivered": sum(score.delivered for score in scores),
+            "refused": sum(score.refused for score in scores),
+            "clips_measured": sum(score.clips_measured for score in scores),
+            "cost_usd": float(spent),
+            **preview(f"{as_markdown(chart, title)}\n\n{_score_table(scores)}"),
+        }
+    )
+    return to_table(scores, ModelScore)
+
+
+def _fidelity_of_clips(store: MediaStore) -> list[ClipFidelity]:
+    """Return how true the clips are that lie in the store now; earlier takes of a scene are gone."""
+    found: list[ClipFidelity] = []
+    for key in store.keys("scene_clips"):
+        stored = store.find(key)
+        facts = stored.facts if stored is not None else {}
+        notes = facts.get("notes") or {}
+        first, last = notes.get("first_frame_ssim"), notes.get("last_frame_ssim")
+        found.append(ClipFidelity(model=str(facts.get("engine", "")), first_ssim=first, last_ssim=last))
+    return found
+
+
+def _bars_by_listing(rows: Sequence[Spending]) -> list[Bar]:
+    """One bar a listing, the dearest first, a part for each stage and one for what is still reserved."""
+    stages = sorted({row.stage or "other" for row in rows if row.cost_usd})
+    parts: dict[str, dict[str, Decimal]] = defaultdict(lambda: dict.fromkeys([*stages, _RESERVED], ZERO_USD))
+    requests: dict[str, int] = defaultdict(int)
+    for row in rows:
+        stage = row.stage or "other"
+        parts[row.listing][stage] = parts[row.listing].get(stage, ZERO_USD) + row.cost_usd
+        parts[row.listing][_RESERVED] += row.reserved_usd
+        requests[row.listing] += row.requests
+    is_reserved = any(row.reserved_usd for row in rows)
+    return [
+        Bar(
+            label=listing,
+            parts={name: float(usd) for name, usd in money.items() if name != _RESERVED or is_reserved},
+            text=f"{_about(_sum(money.values()))} · {requests[listing]} requests",
+        )
+        for listing, money in sorted(parts.items(), key=lambda item: (-_sum(item[1].values()), item[0]))
+    ]
+
+
+def _bar_of(score: ModelScore) -> Bar:
+    each = score.delivered_usd
+    told = [f"{_about(score.cost_usd)} spent" if each is None else f"{_about(each)} each"]
+    if score.predict_s is not None:
+        told.append(f"{score.predict_s:.0f} s")
+    if score.first_frame_ssim is not None:
+        told.append(f"first frame {score.first_frame_ssim:.2f}")
+    if score.last_frame_ssim is not None:
+        told.append(f"last {score.last_frame_ssim:.2f}")
+    outcomes = {
+        "delivered": score.delivered,
+        "refused": score.refused,
+        "failed": score.failed,
+        "under way": score.under_way,
+    }
+    return Bar(label=f"{score.vendor}: {score.model}", parts=outcomes, text=" · ".join(told))
+
+
+def _spending_table(rows: Sequence[Spending]) -> str:
+    dearest = sorted(rows, key=lambda row: (-row.cost_usd - row.reserved_usd, row.listing, row.stage))
+    headings = ("client", "listing", "stage", "model", "requests", "delivered", "failed", "spent", "reserved")
+    lines = [
+        (
+            row.client or "–",
+            row.listing,
+            row.stage,
+            f"{row.vendor}: {row.model}",
+            row.requests,
+            row.delivered,
+            row.failed,
+            _usd(row.cost_usd),
+            _usd(row.reserved_usd),
+        )
+        for row in dearest
+    ]
+    return _table(headings, lines)
+
+
+def _score_table(scores: Sequence[ModelScore]) -> str:
+    headings = (
+        "model",
+        "attempts",
+        "delivered",
+        "refused",
+        "failed",
+        "under way",
+        "model's seconds",
+        "seconds waited",
+        "spent",
+        "for each delivered",
+        "first frame",
+        "last frame",
+        "clips measured",
+    )
+    lines = [
+        (
+            f"{score.vendor}: {score.model}",
+            score.attempts,
+            score.delivered,
+            score.refused,
+            score.failed,
+            score.under_way,
+            score.predict_s,
+            score.wait_s,
+            _usd(score.cost_usd),
+            None if score.delivered_usd is None else _usd(score.delivered_usd),
+            score.first_frame_ssim,
+            score.last_frame_ssim,
+            score.clips_measured,
+        )
+        for score in scores
+    ]
+    return _table(headings, lines)
+
+
+def _table(headings: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
+    """Return a table in Markdown; only so many rows, since metadata travels with every event."""
+    if not lines:
+        return ""
+    rows = [headings, ["---"] * len(headings), *lines[:_MOST_ROWS]]
+    told = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    if len(lines) > _MOST_ROWS:
+        told.append(f"\nand {len(lines) - _MOST_ROWS} more in the table itself")
+    return "\n".join(told)
+
+
+def _cell(value: Any) -> str:
+    return "–" if value is None else str(value).replace("|", "\\|")
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, ZERO_USD)
+
+
+def _usd(amount: Decimal) -> str:
+    return f"${amount:.2f}" if amount == round(amount, 2) else f"${amount:.4f}"
+
+
+def _about(amount: Decimal) -> str:
+    return f"${amount:.2f}" if amount >= 1 else _usd(amount)

@@ -1,0 +1,70 @@
+"""Bars that say what they mean."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from luxvid_pipeline.media.charts import Bar, bar_chart
+
+FIRST, SECOND = (38, 70, 120), (224, 142, 55)
+
+
+def picture_of(png):
+    with Image.open(io.BytesIO(png)) as opened:
+        assert opened.format == "PNG"
+        return np.asarray(opened.convert("RGB")).astype(int)
+
+
+def longest_run(picture, colour, row):
+    """Widest stretch of a colour in one row of pixels."""
+    near = np.abs(picture[row] - colour).max(axis=1) < 24
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], near.astype(int), [0]))))
+    return max((edges[1::2] - edges[::2]).tolist(), default=0)
+
+
+def lengths(picture, colour):
+    """Lengths of the bars of a colour, from top to bottom, the legend's square left out."""
+    rows = [longest_run(picture, colour, row) for row in range(picture.shape[0])]
+    found = []
+    for length, before in zip(rows, [0, *rows], strict=False):
+        if length > 20 and before <= 20:
+            found.append(0)
+        if length > 20:
+            found[-1] = max(found[-1], length)
+    return found
+
+
+def test_bars_are_as_long_as_their_values():
+    bars = [
+        Bar(label="villa", parts={"clips": 4.0, "score": 1.0}, text="$5.00"),
+        Bar(label="haus", parts={"clips": 2.0, "score": 0.5}, text="$2.50"),
+    ]
+    picture = picture_of(bar_chart("Money", bars))
+    clips, score = lengths(picture, FIRST), lengths(picture, SECOND)
+    assert len(clips) == len(score) == 2
+    assert clips[0] / clips[1] == pytest.approx(2, rel=0.02)
+    assert clips[0] / score[0] == pytest.approx(4, rel=0.03)
+
+
+def test_the_smallest_amount_is_seen():
+    picture = picture_of(bar_chart("Money", [Bar(label="a", parts={"x": 1e6}), Bar(label="b", parts={"x": 1e-4})]))
+    row = picture.shape[0] - 24 - 34 + 10
+    assert longest_run(picture, FIRST, row) == 1
+
+
+@pytest.mark.parametrize(
+    "bars",
+    [
+        pytest.param([], id="none"),
+        pytest.param([Bar(label="x", parts={"a": 0.0})], id="all-zero"),
+        pytest.param([Bar(label="x" * 500, parts={"a": 1.0}, text="y" * 500)], id="long-words"),
+        pytest.param([Bar(label=f"{n}", parts={"a": float(n)}) for n in range(400)], id="many"),
+        pytest.param([Bar(label="x", parts={f"part {n}": 1.0 for n in range(9)})], id="more-parts-than-colours"),
+    ],
+)
+def test_any_bars_give_a_picture_of_bounded_size(bars):
+    picture = picture_of(bar_chart("Title", bars))
+    assert picture.shape[1] == 1100
+    assert picture.shape[0] < 1000
