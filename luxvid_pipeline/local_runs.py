@@ -17,13 +17,26 @@ from typing import Any
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.instance import InstanceRef
+from dagster._core.utils import make_new_run_id
 from filelock import FileLock, Timeout
 
+from luxvid_pipeline.assets.metadata import account_of, manifest_of
+from luxvid_pipeline.assets.score import kept_score, kept_stage, score_request
 from luxvid_pipeline.domain.errors import InputError, LuxVidError, StorageError
 from luxvid_pipeline.domain.keys import check_listing_key, listing_key_from_name
+from luxvid_pipeline.domain.pairs import ScenePair
+from luxvid_pipeline.domain.ports import ScoreComposer
+from luxvid_pipeline.domain.storyboard import Storyboard
+from luxvid_pipeline.domain.tables import from_table
+from luxvid_pipeline.io_managers.store import MediaStore
+from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.memory import keep_memory_low, return_free_memory
 from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions
+from luxvid_pipeline.providers.ahead import ScoreAhead
+from luxvid_pipeline.providers.chains import ScoreChain
+from luxvid_pipeline.providers.local.silence import SILENCE
+from luxvid_pipeline.resources.engines import LOCAL, engines_for
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.progress import ProgressBoard
 from luxvid_pipeline.resources.settings import Settings
@@ -113,7 +126,7 @@ def render(folder: Path, settings: Settings, *, listing: str | None = None, boar
     """
     key = listing_key_of(folder, listing)
     with _opened(folder, settings, key, board) as (defs, instance):
-        return _run_stages(defs, instance, key)
+        return _run_stages(defs, instance, key, settings, board)
 
 
 def direct(folder: Path, settings: Settings, *, listing: str, board: ProgressBoard) -> None:
@@ -158,11 +171,23 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
     return abandoned
 
 
-def _run_stages(defs: dg.Definitions, instance: dg.DagsterInstance, listing: str) -> RenderedFilm:
+def _run_stages(
+    defs: dg.Definitions, instance: dg.DagsterInstance, listing: str, settings: Settings, board: ProgressBoard
+) -> RenderedFilm:
     direction = _execute(defs, instance, "direct_listing_job", listing)
     # One after the other: two runs in one process deadlock in Dagster's logging set-up (docs/decisions/0005).
-    score = _execute(defs, instance, "score_listing_job", listing)
-    clips = _execute(defs, instance, "shoot_scenes_job", listing, all_scenes_tags(listing))
+    ahead, score_run = _score_ahead(listing, settings, board)
+    if ahead is None:
+        score = _execute(defs, instance, "score_listing_job", listing)
+        clips = _execute(defs, instance, "shoot_scenes_job", listing, all_scenes_tags(listing))
+    else:
+        composers = ahead.composers
+        composer = composers[0] if len(composers) == 1 else ScoreChain(composers)
+        with ahead.playing():
+            clips = _execute(defs, instance, "shoot_scenes_job", listing, all_scenes_tags(listing))
+            score = _execute(
+                defs, instance, "score_listing_job", listing, run_id=score_run, resources={"score_composer": composer}
+            )
     results = [direction, score, clips, _execute(defs, instance, "assemble_film_job", listing)]
     accounts = [account for result in results for account in _metadata_of(result)]
     film = next(_metadata_of(results[-1]))
@@ -179,12 +204,44 @@ def _run_stages(defs: dg.Definitions, instance: dg.DagsterInstance, listing: str
     )
 
 
+def _score_ahead(listing: str, settings: Settings, board: ProgressBoard) -> tuple[ScoreAhead | None, str]:
+    """Return who plays a hosted score while the clips are shot, and the id of the run that will take it.
+
+    None where the score's first engine is local, which waits for nobody and wants the same cores, or where the score
+    is there already.
+    """
+    run_id = make_new_run_id()
+    if settings.engines["score"][0] in {LOCAL, SILENCE}:
+        return None, run_id
+    store = MediaStore(settings.media, settings.cache)
+    storyboard = DocumentIOManager(store).load_partition("storyboard", listing, missing_ok=False)
+    pairs = TableIOManager(store).load_partition("scene_pairs", listing, missing_ok=False)
+    if not isinstance(storyboard, Storyboard) or pairs is None:
+        raise TypeError(f"storyboard and pairs of {listing} were made and cannot be read")
+    account = account_of(listing, manifest_of(store, listing), "score", run_id)
+    request = score_request(listing, storyboard, from_table(pairs, ScenePair), account)
+    composers = engines_for("score", settings)
+    if any(kept_score(store, request, composer.engine) for composer in composers):
+        return None, run_id
+
+    def kept(composer: ScoreComposer, stage: int) -> Path | None:
+        stored = kept_stage(store, request, composer.engine, stage)
+        return None if stored is None else store.open(stored.key)
+
+    return ScoreAhead(
+        composers, request, kept=kept, progress=lambda done: board.report("score", "stages", done)
+    ), run_id
+
+
 def _execute(
     defs: dg.Definitions,
     instance: dg.DagsterInstance,
     job: str,
     listing: str,
     scene_range: Mapping[str, str] | None = None,
+    *,
+    run_id: str | None = None,
+    resources: Mapping[str, object] | None = None,
 ) -> dg.ExecuteInProcessResult:
     tags = {_HOST: socket.gethostname(), _PID: str(os.getpid()), "luxvid/listing": listing, **(scene_range or {})}
     try:
@@ -194,6 +251,8 @@ def _execute(
             tags=tags,
             run_config=_QUIET,
             raise_on_error=True,
+            run_id=run_id,
+            resources=resources,
         )
     except DagsterExecutionInterruptedError as error:
         raise KeyboardInterrupt from error

@@ -115,8 +115,12 @@ def score_request(
 
 def kept_score(store: MediaStore, request: ScoreRequest, engine: str) -> StoredFile | None:
     """Return the last stage of exactly this score if it is there, so that nothing has to be played."""
-    last = len(request.shots) - 1
-    return store.kept(_key(request, last), _made_from(request, engine, last))
+    return kept_stage(store, request, engine, len(request.shots) - 1)
+
+
+def kept_stage(store: MediaStore, request: ScoreRequest, engine: str, stage: int) -> StoredFile | None:
+    """Return the score of exactly this request up to the end of a stage (from 0), if it is there."""
+    return store.kept(_key(request, stage), _made_from(request, engine, stage))
 
 
 def _key(request: ScoreRequest, stage: int) -> str:
@@ -182,7 +186,7 @@ class _Stages:
         return stored, played
 
     def _kept(self, composer: ScoreComposer, stage: int) -> StoredFile | None:
-        return self._store.kept(_key(self._request, stage), _made_from(self._request, composer.engine, stage))
+        return kept_stage(self._store, self._request, composer.engine, stage)
 
 
 def _stages_after(store: MediaStore, listing: str, stages: int) -> list[str]:

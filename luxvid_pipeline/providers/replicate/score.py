@@ -92,6 +92,9 @@ class ReplicateScore:
         self._model = engine.removesuffix(":single")
         self._desk = desk
         self._deadline_s = deadline_s
+        self._lock = threading.Lock()
+        self._under_way: set[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = set()
+        self._stopped = False
 
     @property
     def engine(self) -> str:
@@ -131,10 +134,33 @@ class ReplicateScore:
         end = round(sum(request.stage_seconds[: stage + 1]) * SAMPLE_RATE_HZ)
         with tempfile.TemporaryDirectory(prefix="luxvid-", dir=self._desk.scratch) as folder:
             part = self._part(request, stage, kept, Path(folder))
-            delivery = _finish(deliver(self._order(request, stage, part), self._desk))
+            delivery = _finish(self._delivered(self._order(request, stage, part)))
             score, notes = self._joined(request, stage, kept, part, read_music(delivery.path), end)
         write_flac(score, into)
         return self._account(delivery, notes)
+
+    def stop(self) -> None:
+        """Cancel what is under way, from any thread, and begin nothing more; the ledger goes on from there later.
+
+        ``compose_stage`` then raises ``asyncio.CancelledError``.
+        """
+        with self._lock:
+            self._stopped = True
+            for loop, task in self._under_way:
+                loop.call_soon_threadsafe(task.cancel)
+
+    async def _delivered(self, order: Order) -> Delivery:
+        work = asyncio.ensure_future(deliver(order, self._desk))
+        entry = asyncio.get_running_loop(), work
+        with self._lock:
+            if self._stopped:
+                work.cancel()
+            self._under_way.add(entry)
+        try:
+            return await work
+        finally:
+            with self._lock:
+                self._under_way.discard(entry)
 
     # ---- what is asked -------------------------------------------------------------------------------------------
 
