@@ -10,13 +10,16 @@ export DAGSTER_HOME ?= $(LUXVID_HOME)/dagster
 NO_HOME = env -u LUXVID_HOME -u DAGSTER_HOME
 DEMO_LISTING = examples/listings/villa-aurora
 
-.PHONY: help demo test dev lint format bench setup clean
+.PHONY: help demo demo-hosted test dev lint format bench setup clean
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: setup ## Render the example listing and say how to look at it
 	@$(BIN)/luxvid render $(DEMO_LISTING)
 	@echo "       make dev opens Dagster's UI on this very run"
+
+demo-hosted: setup ## The same with hosted engines, their vendors simulated: no key, no money
+	@$(BIN)/python tools/demo_hosted.py $(LUXVID_HOME)/hosted $(DEMO_LISTING)
 
 test: setup ## Run the tests
 	$(NO_HOME) $(BIN)/pytest -n 2 --dist loadfile
