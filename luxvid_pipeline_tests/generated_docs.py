@@ -13,8 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from luxvid_pipeline.domain.fallback import FALLBACK_RULES, fallback_rule
-from luxvid_pipeline.domain.pricing import PRICES, Price, Tier, Unit
+from luxvid_pipeline.domain.payments import Estimate
+from luxvid_pipeline.domain.pricing import PRICES, Price, Tier, Unit, video_price
 from luxvid_pipeline.providers.replicate import failures as replicate
+from luxvid_pipeline.providers.replicate.models import VIDEO_MODELS, choose_take
 from luxvid_pipeline.providers.vision import failures as vision
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -147,6 +149,15 @@ def prices_page() -> str:
     for title, unit in by_unit.items():
         rows = [row for price in PRICES.values() if price.unit is unit for row in _price_rows(price)]
         parts += [f"## {title}", _table(("model", "for", "price", "source", "read"), rows)]
+    parts[2:2] = [
+        "## A scene of four seconds",
+        _prose(
+            "What is asked of each video model for one scene, from two photos where the model takes a last frame, "
+            "always without sound; a film has seven scenes at most. Models offer only some lengths: the shortest that "
+            "is long enough is asked for, and billed."
+        ),
+        _table(("model", "last frame", "asked for", "a scene", "seven scenes"), [_scene_row(m) for m in VIDEO_MODELS]),
+    ]
     tokens = [price for price in PRICES.values() if price.tokens is not None]
     parts += [
         "## By the million tokens",
@@ -190,6 +201,20 @@ def _http(statuses: range, pattern: str) -> str:
 def _film(error: type[Exception]) -> str:
     rule = fallback_rule(error(""))
     return "goes on" if rule is not None and rule.moves_on else "stops"
+
+
+def _scene_row(name: str) -> Sequence[object]:
+    model = VIDEO_MODELS[name]
+    take = choose_take(model, 4.0, pair=True)
+    price = video_price(name, seconds=take.seconds, resolution=take.resolution, audio=False)
+    asked = f"{take.seconds:g} s" + (f", {take.resolution}" if take.resolution else "")
+    seven = Estimate(low_usd=price.low_usd * 7, high_usd=price.high_usd * 7)
+    return f"`{name}`", _yes(take.pair), asked, _between(price), _between(seven)
+
+
+def _between(price: Estimate) -> str:
+    low, high = _usd(price.low_usd), _usd(price.high_usd)
+    return low if low == high else f"{low} to {high}"
 
 
 def _price_rows(price: Price) -> list[Sequence[object]]:
