@@ -125,6 +125,9 @@ def render(folder: Path, settings: Settings, *, listing: str | None = None, boar
         LuxVidError: Whatever stopped it; what was finished before is kept and used by the next try.
     """
     key = listing_key_of(folder, listing)
+    # A misspelt engine or a missing key shows now, not when the stages before it have been paid for.
+    for stage in settings.engines:
+        engines_for(stage, settings)
     with _opened(folder, settings, key, board) as (defs, instance):
         return _run_stages(defs, instance, key, settings, board)
 
