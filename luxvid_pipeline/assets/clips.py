@@ -37,7 +37,7 @@ from luxvid_pipeline.media.sheets import as_markdown, frames_of, strip
 from luxvid_pipeline.partitions import listing_scene_partitions, scenes_of_a_listing, split_key
 from luxvid_pipeline.resources.progress import ProgressBoard
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 ASSET = dg.AssetKey("scene_clips")
 
 

@@ -36,7 +36,7 @@ from luxvid_pipeline.partitions import listing_partitions, scenes_of_a_listing
 from luxvid_pipeline.providers.local.silence import SILENCE
 from luxvid_pipeline.resources.progress import ProgressBoard
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 @dg.asset(

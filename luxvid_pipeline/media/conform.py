@@ -121,8 +121,7 @@ def conform_clip(
     drawn = 0
     shown: list[Frame] = []
     cv2.setNumThreads(1)
-    # One thread: with two, the same frames gave other bytes once in four encodes on a busy machine.
-    with ClipWriter(into, film, doing=doing, threads=1) as writer:
+    with ClipWriter(into, film, doing=doing) as writer:
         for picture, is_drawn in _pictures(clip, positions, film, doing):
             if stopped():
                 raise MediaError(f"{doing}: stopped")

@@ -25,15 +25,13 @@ from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
 
 PRESET = "veryfast"
-CRF = 21
-"""Measured on three photos under zoom and truck at 1080p, one thread, against the lossless frames: ``veryfast`` at 21
-reaches VMAF 97.9 to 99.7 for 38 ms of processor a frame; ``fast`` (at 18 and 20) gains at most 0.8 for 2 to 2.3 times
-the time, ``superfast`` falls to 94.9 on foliage."""
+CRF = 20
+"""Constant rate factor. On three moves over real photos at 1080p, against the lossless frames, ``veryfast`` without
+macroblock trees reaches VMAF 94.0 to 98.5 at 22 and about 0.9 more for each step down, at 15 % more bits; 20 is
+5 to 6 Mbit/s there."""
 
 ENCODER_THREADS = 2
-"""Part of what decides the bytes. x264's frame threads give the same bytes however loaded the machine is, but only
-without a ceiling on the bit rate, whose control looks at frames in flight; so a clip is encoded without one, and the
-rare clip above the ceiling is encoded once more with it, by one thread."""
+"""Of one clip. Does not decide the bytes, as long as x264 runs as ``_codec_options`` says."""
 
 _CEILING_BITS_PER_PIXEL = 0.257
 """Ceiling of the bit rate: 16 Mbit/s at 1080p30, twice what YouTube advises for an upload, so that foliage in motion
@@ -58,15 +56,16 @@ def gop_frames(film: FilmFormat = FULL_HD) -> int:
     return max(1, round(film.fps / 2))
 
 
-def x264_options(film: FilmFormat = FULL_HD, *, threads: int = 1) -> dict[str, str | int]:
-    """Return the ffmpeg program's output options for the film's picture, with the ceiling on its bit rate.
+def x264_options(film: FilmFormat = FULL_HD, *, ceiling: bool = True) -> dict[str, str | int]:
+    """Return the ffmpeg program's output options for the film's picture.
 
     Every encode with them has the same SPS and PPS, so that clips join by stream copy, and the same input gives the
-    same bytes whatever else the machine does: threads are fixed, versions and times are not written.
+    same bytes whatever else the machine does; versions and times are not written.
 
     Args:
         film: Size and rate.
-        threads: Encoder threads; the bytes depend on it, so it is a constant of the caller, never the machine's.
+        ceiling: Whether the bit rate is held below its ceiling. That takes one thread: the rate control looks at
+            frames in flight, and the bytes would depend on the machine's load.
 
     Source:
         Closed groups of half the frame rate and two B-frames:
@@ -75,13 +74,18 @@ def x264_options(film: FilmFormat = FULL_HD, *, threads: int = 1) -> dict[str, s
     return {
         "c:v": "libx264",
         **_codec_options(film),
-        **_ceiling_options(film),
+        **(_ceiling_options(film) if ceiling else {}),
         "pix_fmt": "yuv420p",
         "r": str(film.fps),
         "fps_mode": "cfr",
-        "threads": threads,
+        "threads": 1 if ceiling else ENCODER_THREADS,
         "bsf:v": _WITHOUT_SEI,
     }
+
+
+def is_above_ceiling(pictures: Path, frames: int, film: FilmFormat = FULL_HD) -> bool:
+    """Return whether a file of so many frames has more bits than the ceiling allows."""
+    return pictures.stat().st_size * 8 > 1000 * ceiling_kbps(film) * frames / film.fps
 
 
 def _codec_options(film: FilmFormat) -> dict[str, str | int]:
@@ -94,7 +98,10 @@ def _codec_options(film: FilmFormat) -> dict[str, str | int]:
         "keyint_min": gop,
         "sc_threshold": 0,
         "bf": 2,
-        "x264-params": "open-gop=0:b-adapt=1:force-cfr=1:lookahead-threads=1",
+        # No macroblock trees: x264 (core 165) computes them from memory that it never wrote, so that equal frames gave
+        # other bytes wherever that memory was not fresh (two threads, or an earlier encode in the process). Within
+        # groups of half a second they gain nothing: the same VMAF at the same size.
+        "x264-params": "open-gop=0:b-adapt=1:force-cfr=1:lookahead-threads=1:mbtree=0",
         "color_primaries": "bt709",
         "color_trc": "bt709",
         "colorspace": "bt709",
@@ -237,8 +244,7 @@ class ClipWriter:
             while self._waiting:
                 self._waiting.popleft().result()
             encoder.finish()
-            seconds = self.frames_written / self._film.fps
-            if self._into.stat().st_size * 8 > 1000 * ceiling_kbps(self._film) * seconds:
+            if is_above_ceiling(self._into, self.frames_written, self._film):
                 _encode_below_ceiling(self._into, self._film)
 
     @contextlib.contextmanager

@@ -26,7 +26,7 @@ from luxvid_pipeline.domain.listing import Transition
 from luxvid_pipeline.domain.ports import Progress, ignore_progress
 from luxvid_pipeline.domain.timeline import Timeline
 from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Sound, decode_audio, write_wav
-from luxvid_pipeline.media.encode import gop_frames, mp4_options, timescale, x264_options
+from luxvid_pipeline.media.encode import gop_frames, is_above_ceiling, mp4_options, timescale, x264_options
 from luxvid_pipeline.media.ffmpeg import run_ffmpeg
 from luxvid_pipeline.media.loudness import SILENCE_LUFS, Loudness, integrated_lufs, limit, loudness_of
 from luxvid_pipeline.media.probe import VideoFacts, probe_audio, probe_video, read_mp4_layout
@@ -42,7 +42,6 @@ _HEADROOM_DB = 0.7
 _CLOSE_ENOUGH_LU = 0.1
 _ROUNDS = 5
 _DIP_S = 0.25
-_THREADS = 2
 _ASSET = "scene_clips"
 
 Packet = Any
@@ -229,12 +228,12 @@ def _encode_joined(
             dipped.append(here)
         film = ffmpeg.concat(*dipped, v=1, a=0)
     film = film.filter("fps", fps)
-    command = (
-        ffmpeg.output(film, str(into), **x264_options(film_format, threads=_THREADS), **mp4_options(film_format))
-        .overwrite_output()
-        .compile()
-    )
-    run_ffmpeg(command[1:], doing=f"joining {len(clips)} clips with {transition.value}s")
+    for ceiling in (False, True):
+        options = {**x264_options(film_format, ceiling=ceiling), **mp4_options(film_format)}
+        command = ffmpeg.output(film, str(into), **options).overwrite_output().compile()
+        run_ffmpeg(command[1:], doing=f"joining {len(clips)} clips with {transition.value}s")
+        if not is_above_ceiling(into, film_format.frames(timeline.duration_s), film_format):
+            return
 
 
 @dataclass(frozen=True, slots=True)
