@@ -142,9 +142,9 @@ VIEWS = [
     BATH,
     _step(BATH, "bath-b", "DSC_0432.jpg", -1.0),
     LIVING,
-    _step(LIVING, "living-b", "living-room-2.jpg", -0.35, -0.75, 0, 3),
+    _step(LIVING, "living-b", "living-room-2.jpg", 0.2, -0.51, 0, -3),
     LIFESTYLE,
-    _step(LIFESTYLE, "lifestyle-b", "dinner-on-the-terrace.jpg", -0.35),
+    _step(LIFESTYLE, "lifestyle-b", "dinner-on-the-terrace.jpg", -0.5),
     FAREWELL,
     _step(FAREWELL, "farewell-b", "DSC_0453.jpg", 1.25, -2.16, 0.6),
     # the rest of the shoot, the most useful first
@@ -388,13 +388,13 @@ VIEWS = [
     ),
 ]
 
-# scene: first and last photograph
+# scene: first and last photograph, in the direction in which the scene's camera moves
 PAIRS = {
     "1-arrival": ("arrival-a", "arrival-b"),
     "2-bedroom": ("bedroom-a", "bedroom-b"),
-    "3-vanity": ("vanity-a", "vanity-b"),
+    "3-vanity": ("vanity-b", "vanity-a"),
     "4-bath": ("bath-a", "bath-b"),
-    "5-living": ("living-a", "living-b"),
+    "5-living": ("living-b", "living-a"),
     "6-lifestyle": ("lifestyle-a", "lifestyle-b"),
     "7-farewell": ("farewell-a", "farewell-b"),
 }
