@@ -80,7 +80,8 @@ def costs(
 ) -> None:
     """Say what was spent, from the ledger: requests, dollars booked and dollars still reserved."""
     since = (datetime.now(UTC) - timedelta(days=days - 1)).date().isoformat()
-    rows = _ledger().spending(since=since, listing=listing or "")
+    book = _ledger()
+    rows = [] if book.is_new else book.spending(since=since, listing=listing or "")
     sums: dict[str, dict[str, Any]] = defaultdict(
         lambda: {"requests": 0, "delivered": 0, "failed": 0, "cost_usd": Decimal(0), "reserved_usd": Decimal(0)}
     )
@@ -136,7 +137,8 @@ def list_rows(
     from luxvid_pipeline.domain.payments import PaymentState  # noqa: PLC0415 - with the database
 
     wanted = PaymentState(state.value) if state is not None else None
-    rows = _ledger().rows(state=wanted, listing=listing or "")
+    book = _ledger()
+    rows = [] if book.is_new else book.rows(state=wanted, listing=listing or "")
     if as_json:
         typer.echo(json.dumps([_row(row) for row in rows], indent=2))
         return
@@ -172,7 +174,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show everything that happened to one paid request."""
-    events = _ledger().history(key)
+    book = _ledger()
+    events = [] if book.is_new else book.history(key)
     if as_json:
         typer.echo(json.dumps([_plain(dataclasses.asdict(event)) for event in events], indent=2))
         return
@@ -221,9 +224,10 @@ def settle(
         prediction_id=prediction,
         cost_usd=Decimal(str(cost)) if cost is not None else None,
     )
-    out.print(
-        f"{settled.key[:_KEY_SHOWN]} is {settled.state.value} now: {escape(settled.reason or 'the next run goes on')}"
+    what = (
+        "the next run fetches its result" if decision is DecisionOption.FOUND else "the next run may ask for it again"
     )
+    out.print(f"{settled.key[:_KEY_SHOWN]} is {settled.state.value} now; {what}.")
 
 
 def _ledger() -> "SqlLedger":

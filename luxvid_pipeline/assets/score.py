@@ -20,7 +20,7 @@ from luxvid_pipeline.assets.metadata import (
     manifest_of,
     preview,
 )
-from luxvid_pipeline.domain.fallback import moves_on, step_in_words
+from luxvid_pipeline.domain.fallback import film_goes_on_without, moves_on, step_in_words
 from luxvid_pipeline.domain.keys import digest
 from luxvid_pipeline.domain.listing import Transition
 from luxvid_pipeline.domain.pairs import ScenePair
@@ -35,7 +35,7 @@ from luxvid_pipeline.media.audio import waveform_png
 from luxvid_pipeline.media.loudness import measure_loudness
 from luxvid_pipeline.media.sheets import as_markdown
 from luxvid_pipeline.partitions import listing_partitions
-from luxvid_pipeline.providers.chains import ScoreChain, after, composers_of
+from luxvid_pipeline.providers.chains import COST_NOTHING, ScoreChain, after, composers_of
 from luxvid_pipeline.resources.progress import ProgressBoard
 
 CODE_VERSION = "1"
@@ -54,6 +54,7 @@ def soundtrack(
     storyboard: Storyboard,
     scene_pairs: pl.DataFrame,
     score_composer: dg.ResourceParam[ScoreComposer | ScoreChain],
+    spare_composer: dg.ResourceParam[ScoreComposer],
     media_store: dg.ResourceParam[MediaStore],
     progress: dg.ResourceParam[ProgressBoard],
 ) -> StoredFile:
@@ -64,7 +65,7 @@ def soundtrack(
     account = account_of(listing, manifest, "score", context.run.run_id)
     request = score_request(listing, storyboard, from_table(scene_pairs, ScenePair), account)
     stages = _Stages(request, media_store, progress)
-    stored, engines = stages.play(composers_of(score_composer))
+    stored, engines = stages.play(composers_of(score_composer), spare_composer)
     made = len(engines)
     so_far = media_store.open(stored.key)
     for stale in _stages_after(media_store, listing, len(request.shots)):
@@ -140,11 +141,16 @@ class _Stages:
         self._progress = progress
         self._count = len(request.shots)
 
-    def play(self, composers: Sequence[ScoreComposer]) -> tuple[StoredFile, list[Engine]]:
+    def play(self, composers: Sequence[ScoreComposer], spare: ScoreComposer) -> tuple[StoredFile, list[Engine]]:
         """Return the last stage, and the accounts of what was played now; each stage is kept as soon as it is done.
 
         A stage continues the one before, so the next composer of a chain begins the score again. Whatever composer
         of the chain finished this score earlier, its score is taken: running again asks nobody.
+
+        Args:
+            composers: In the order in which they are asked.
+            spare: Who plays if none of them can, or if a reason that no other paid one could mend stops them: music
+                never stops a film. A later run asks the chain again.
         """
         for composer in composers:
             last = self._kept(composer, self._count - 1)
@@ -153,14 +159,19 @@ class _Stages:
                 return last, []
         steps: list[str] = []
         played: list[Engine] = []
-        for composer in composers[:-1]:
+        may_pay = True
+        for composer in composers:
+            costs = composer.engine not in COST_NOTHING
+            if costs and not may_pay:
+                continue
             try:
                 return self._play(composer, steps, played)
             except Exception as error:
-                if not moves_on(error):
+                if not costs or not film_goes_on_without(error):
                     raise
+                may_pay = moves_on(error)
                 steps.append(step_in_words(composer.engine, error))
-        return self._play(composers[-1], steps, played)
+        return self._play(spare, steps, played)
 
     def _play(self, composer: ScoreComposer, steps: list[str], played: list[Engine]) -> tuple[StoredFile, list[Engine]]:
         so_far: Path | None = None

@@ -69,6 +69,15 @@ def moves_on(error: Exception) -> bool:
     return rule is not None and rule.moves_on
 
 
+def film_goes_on_without(error: Exception) -> bool:
+    """Return whether a score that failed so is replaced rather than stopping the film: music never stops it.
+
+    Whatever the vendor, the account or a budget says, a score that costs nothing is played instead, and said so. Only
+    a broken program, disk or ledger stops the film.
+    """
+    return isinstance(error, ProviderError | StoppedError) or moves_on(error)
+
+
 def step_in_words(engine: str, error: Exception) -> str:
     """Return what became of one engine of a chain, for whoever reads why it was not that one."""
     rule = fallback_rule(error)

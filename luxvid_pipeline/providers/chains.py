@@ -31,6 +31,7 @@ from luxvid_pipeline.domain.ports import (
     ignore_progress,
 )
 from luxvid_pipeline.domain.storyboard import Storyboard
+from luxvid_pipeline.providers.local.silence import SILENCE
 
 
 class _Named(Protocol):
@@ -134,6 +135,10 @@ class ClipChain(_Chain[ClipGenerator]):
             else:
                 return after(steps, engine)
         raise RuntimeError("a chain without engines was asked to shoot")
+
+
+COST_NOTHING = frozenset({"local", SILENCE})
+"""Composers that are asked whatever stopped those that cost money."""
 
 
 class ScoreChain(_Chain[ScoreComposer]):

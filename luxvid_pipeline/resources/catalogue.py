@@ -13,6 +13,7 @@ import dagster as dg
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import DocumentIOManager, MediaIOManager, TableIOManager
 from luxvid_pipeline.ledger.payments import SqlLedger
+from luxvid_pipeline.providers.local.composer import LocalComposer
 from luxvid_pipeline.resources.engines import engine_for
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.paid_services import PaidServices
@@ -55,6 +56,7 @@ def build_resources(
         "document_io": dg.IOManagerDefinition(lambda _: DocumentIOManager(store()), description="Documents as JSON."),
         "media_io": dg.IOManagerDefinition(lambda _: MediaIOManager(store()), description="Media files with a hash."),
         "ledger": dg.ResourceDefinition(ledger, description="Every paid request; opened at the first question."),
+        "spare_composer": _resource(LocalComposer, "Who plays the score if no chosen engine can: music stops no film."),
         **{key: _engine(stage, read_settings) for key, stage in STAGE_RESOURCES.items()},
     }
 

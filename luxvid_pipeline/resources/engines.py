@@ -17,6 +17,7 @@ from luxvid_pipeline.providers.local.selector import LocalSelector
 from luxvid_pipeline.providers.local.silence import SILENCE, Silence
 from luxvid_pipeline.providers.local.tagger import LocalTagger
 from luxvid_pipeline.providers.local.writer import LocalWriter
+from luxvid_pipeline.providers.widening import WideningClips
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.settings import ENGINE_VARIABLES, Settings
 
@@ -59,8 +60,23 @@ def engine_for(stage: str, settings: Settings, services: PaidServices | None = N
     Raises:
         SettingsError: As ``engines_for``.
     """
+    services = services or PaidServices(settings)
     engines = engines_for(stage, settings, services)
-    return engines[0] if len(engines) == 1 else _CHAINS[stage](engines)
+    engine = engines[0] if len(engines) == 1 else _CHAINS[stage](engines)
+    return WideningClips(engine, _image_editor(settings, services)) if stage == "clips" and settings.images else engine
+
+
+def _image_editor(settings: Settings, services: PaidServices) -> Any:
+    from luxvid_pipeline.providers.replicate.images import (  # noqa: PLC0415 - loads replicate
+        NANO_BANANA,
+        ReplicateImageEditor,
+    )
+
+    if settings.images != NANO_BANANA:
+        raise SettingsError(
+            f"LUXVID_IMAGES={settings.images}: there is no such image model; known: {NANO_BANANA}; unset it for none"
+        )
+    return ReplicateImageEditor(services.replicate)
 
 
 _CHAINS: Mapping[str, Callable[[Sequence[Any]], Any]] = {

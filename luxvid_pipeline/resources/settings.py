@@ -55,6 +55,7 @@ class Settings:
         client_budget_usd: ``LUXVID_CLIENT_BUDGET_USD``, what each client may cost in all; None for no limit.
         day_budget_usd: ``LUXVID_DAY_BUDGET_USD``, what all paid requests of a day (UTC) may cost; None for no limit.
         vendors: How each vendor is reached. A key alone makes nothing paid.
+        images: ``LUXVID_IMAGES``, the model that widens portrait photos to the film's shape; empty for none.
     """
 
     home: Path
@@ -66,6 +67,7 @@ class Settings:
     client_budget_usd: Decimal | None = None
     day_budget_usd: Decimal | None = None
     vendors: Mapping[str, Vendor] = field(default_factory=dict[str, Vendor], repr=False)
+    images: str = ""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -89,6 +91,7 @@ class Settings:
                 vendor: Vendor(key=env.get(key, "").strip(), base_url=env.get(address, "").strip())
                 for vendor, (key, address) in VENDOR_VARIABLES.items()
             },
+            images=env.get("LUXVID_IMAGES", "").strip(),
         )
 
     @property

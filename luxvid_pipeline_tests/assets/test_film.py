@@ -2,10 +2,22 @@
 
 import pytest
 
-from luxvid_pipeline.domain.errors import DamagedMediaError, NoUsablePhotosError
+from luxvid_pipeline.domain.errors import (
+    BadKeyError,
+    BudgetExceededError,
+    ContentRefusedError,
+    DamagedMediaError,
+    MediaError,
+    NoCreditError,
+    NoUsablePhotosError,
+    RetryableProviderError,
+    UnknownPaymentError,
+)
 from luxvid_pipeline.domain.listing import ListingManifest
 from luxvid_pipeline.io_managers.values import TableIOManager
 from luxvid_pipeline.media.film import inspect_film
+from luxvid_pipeline.providers.chains import ScoreChain
+from luxvid_pipeline_tests.fakes import FakeComposer
 
 
 def test_clips_and_score_become_a_film_that_passes_its_checks(shot):
@@ -101,6 +113,51 @@ def test_a_score_stopped_at_stage_five_goes_on_at_stage_five(directed):
     told = studio.latest("soundtrack")
     assert (told["stages"], told["stages_made"]) == (7, 3)
     assert len(studio.store.keys("soundtrack/villa-test")) == 8
+
+
+class PaidComposer(FakeComposer):
+    """A composer that costs money and fails at its third stage."""
+
+    def __init__(self, engine, failure=None):
+        super().__init__()
+        self.engine, self.failure = engine, failure
+
+    def compose_stage(self, request, stage, so_far, into):
+        if self.failure is not None and stage == 2:
+            raise self.failure
+        return super().compose_stage(request, stage, so_far, into)
+
+
+@pytest.mark.parametrize(
+    ("failure", "takes_over"),
+    [
+        (RetryableProviderError("busy"), "acme/second"),
+        (ContentRefusedError("no songs"), "acme/second"),
+        (NoCreditError("no money"), "fake/spare"),
+        (BadKeyError("wrong key"), "fake/spare"),
+        (BudgetExceededError("10.00"), "fake/spare"),
+        (UnknownPaymentError("who knows"), "fake/spare"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_music_never_stops_the_film(directed, failure, takes_over):
+    first, second, spare = PaidComposer("acme/first", failure), PaidComposer("acme/second"), PaidComposer("fake/spare")
+    directed.overrides |= {"score_composer": ScoreChain([first, second]), "spare_composer": spare}
+    directed.score()
+    told = directed.latest("soundtrack")
+    assert told["engine"] == takes_over
+    assert told["degraded"]
+    assert str(failure) in told["degraded_reason"]
+    played = {"acme/second": second, "fake/spare": spare}
+    assert played.pop(takes_over).stages == list(range(told["stages"]))
+    assert all(not other.stages for other in played.values())
+
+
+def test_a_score_that_costs_nothing_fails_as_itself(directed):
+    broken = PaidComposer("local", MediaError("no soundfont"))
+    directed.overrides |= {"score_composer": broken, "spare_composer": FakeComposer()}
+    with pytest.raises(MediaError, match="no soundfont"):
+        directed.score()
 
 
 def test_direction_runs_again_without_tagging_again(directed):

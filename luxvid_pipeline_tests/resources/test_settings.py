@@ -83,6 +83,17 @@ def test_a_hosted_engine_without_its_key_says_which_variable_is_missing(tmp_path
         engine_for(stage, settings_in(tmp_path, **{ENGINE_VARIABLES[stage]: model}))
 
 
+def test_portraits_are_widened_only_where_somebody_chose_it(tmp_path):
+    keys = {"REPLICATE_API_TOKEN": "secret-of-a-test"}
+    assert engine_for("clips", settings_in(tmp_path, **keys)).engine == "local"
+    chosen = settings_in(tmp_path, LUXVID_IMAGES="google/nano-banana", **keys)
+    assert engine_for("clips", chosen).engine == "local after google/nano-banana"
+    with pytest.raises(SettingsError, match=r"LUXVID_IMAGES=acme/paint.*google/nano-banana"):
+        engine_for("clips", settings_in(tmp_path, LUXVID_IMAGES="acme/paint", **keys))
+    with pytest.raises(SettingsError, match="REPLICATE_API_TOKEN"):
+        engine_for("clips", settings_in(tmp_path, LUXVID_IMAGES="google/nano-banana"))
+
+
 def test_a_key_alone_makes_nothing_paid(tmp_path):
     keys = {key: "secret-of-a-test" for _, key in HOSTED.values()}
     assert {engine_for(stage, settings_in(tmp_path, **keys)).engine for stage in HOSTED} == {"local"}
@@ -159,4 +170,4 @@ def test_definitions_load_without_secret_home_or_network():
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PATH": ""}, capture_output=True, text=True, check=True, cwd=PACKAGE.parent
     )
-    assert done.stdout.strip() == "7"
+    assert done.stdout.strip() == "9"
