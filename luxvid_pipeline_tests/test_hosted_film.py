@@ -4,6 +4,11 @@ Belongs here: claims about a render from photos to film with paid engines.
 Does not belong here: single engines (``providers/``), the ledger alone (``ledger/``), kills (``benchmarks/crash.py``).
 """
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
@@ -39,6 +44,7 @@ DIRECTORS = {
 }
 ROOMS = ("aerial", "pool", "bedroom", "bathroom", "bathtub_shower", "living", "living", "dining", "terrace", "garden")
 SPEED = 0.004
+ROOT = Path(__file__).parents[1]
 
 
 def listing(folder, rooms, *, budget_usd=100.0):
@@ -246,3 +252,37 @@ def test_a_chain_goes_on_where_one_engine_refuses_and_says_so(vendors, tmp_path)
     assert "made by silence instead" in quiet.degraded_reason
     assert inspect_film(quiet.film).integrated_lufs <= SILENCE_LUFS
     assert len(vendors.replicate.log.entries(event="create", model=VEO)) == accepted_clips, "clips are kept"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
+def test_an_ended_render_cancels_clips_and_score_and_goes_on_later(vendors, tmp_path, how):
+    vendors.replicate.script.prediction(VEO, script.hold(), times=None)
+    vendors.replicate.script.prediction(MUSICGEN, script.hold(), times=None)
+    folder = listing(tmp_path / "villa", ("pool", "bedroom"))
+    settings = vendors.settings(tmp_path / "home", LUXVID_CLIPS=VEO, LUXVID_SCORE=MUSICGEN)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LUXVID_HOME": str(settings.home),
+        "LUXVID_CLIPS": VEO,
+        "LUXVID_SCORE": MUSICGEN,
+        "REPLICATE_API_TOKEN": KEYS["REPLICATE_API_TOKEN"],
+        "REPLICATE_BASE_URL": vendors.replicate.base_url,
+    }
+    command = [sys.executable, "-m", "luxvid_pipeline.cli", "render", str(folder)]
+    render_ = subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    with render_:
+        deadline = time.monotonic() + 120
+        while {prediction.card.name for prediction in vendors.replicate.accepted} < {VEO, MUSICGEN}:
+            assert render_.poll() is None, render_.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        render_.send_signal(how)
+        _, said = render_.communicate(timeout=60)
+    assert render_.returncode == 130, said
+    rows = SqlLedger(settings.database_url).rows()
+    ends = {(prediction.card.name, prediction.status) for prediction in vendors.replicate.accepted}
+    assert {status for _, status in ends} <= {"canceled", "aborted"}, (ends, [row.payment for row in rows], said)
+    assert [row.payment.state.value for row in rows if not row.may_retry] == []
+    assert sum(row.payment.reserved_usd for row in rows) == 0

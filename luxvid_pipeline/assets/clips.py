@@ -35,6 +35,7 @@ from luxvid_pipeline.io_managers.values import media_key
 from luxvid_pipeline.media.probe import probe_video
 from luxvid_pipeline.media.sheets import as_markdown, frames_of, strip
 from luxvid_pipeline.partitions import listing_scene_partitions, scenes_of_a_listing, split_key
+from luxvid_pipeline.providers.interrupts import run_to_its_end
 from luxvid_pipeline.resources.progress import ProgressBoard
 
 CODE_VERSION = "2"
@@ -99,7 +100,7 @@ def scene_clips(
     planned = {key: request for key, request in requests.items() if request is not None}
     # A loop of its own: when the run is ended, it cancels the scenes in flight and waits until they have cleaned up;
     # Dagster's loop for asynchronous assets leaves them behind.
-    _raise_failures(asyncio.run(_shoot_all(stage, planned)))
+    _raise_failures(run_to_its_end(_shoot_all(stage, planned)))
     yield from ()  # An asset without an output is a generator that yields nothing.
 
 

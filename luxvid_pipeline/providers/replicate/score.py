@@ -35,6 +35,7 @@ from luxvid_pipeline.media.stage_joins import (
     read_music,
     write_slice,
 )
+from luxvid_pipeline.providers.interrupts import run_to_its_end
 from luxvid_pipeline.providers.replicate.clips import who_pays
 from luxvid_pipeline.providers.replicate.predictions import Delivery, Desk, InputFile, Order, deliver
 
@@ -301,7 +302,7 @@ def _finish(work: Coroutine[Any, Any, _Result]) -> _Result:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
+        return run_to_its_end(work)
     outcome: list[_Result] = []
     failure: list[BaseException] = []
 
