@@ -144,7 +144,7 @@ def main(argv=None):
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("--camera", default="all", help="a view's name, several with commas, or all")
     ap.add_argument("--size", default="2400x1600")
-    ap.add_argument("--samples", type=int, default=5)
+    ap.add_argument("--samples", type=int, help="a pixel; without it as many as each view asks for")
     ap.add_argument("--out", default=str(LISTING))
     ap.add_argument("--quality", type=int, default=90)
     ap.add_argument("--force", action="store_true")
@@ -164,9 +164,10 @@ def main(argv=None):
         t = time.time()
         build()
         print(f"built in {time.time() - t:.0f} s", flush=True)
-        settings(width, height, args.samples)
+        settings(width, height, args.samples or cameras.View.samples)
     for view, target in todo:
         wait_while_paused()
+        bpy.context.scene.cycles.samples = args.samples or view.samples
         print(
             f"{time.strftime('%H:%M:%S')} {view.name} -> {target.name}: {photograph(view, width, height, target, args.quality):.0f} s",
             flush=True,

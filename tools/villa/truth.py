@@ -68,7 +68,7 @@ def main(argv=None):
     """Write every scene's JSON and render its frames."""
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("--scene", default="all")
-    ap.add_argument("--samples", type=int, default=12)
+    ap.add_argument("--samples", type=int, default=5)
     ap.add_argument("--quality", type=int, default=92)
     ap.add_argument("--json-only", action="store_true")
     ap.add_argument("--force", action="store_true")
