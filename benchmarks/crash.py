@@ -112,8 +112,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks/crash.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=100, help="after the direction")
     parser.add_argument("--direction-kills", type=int, default=0, help="during the direction, counted by themselves")
-    parser.add_argument("--kills-a-film", type=int, default=5)
+    parser.add_argument("--kills-a-film", type=int, default=8)
     parser.add_argument("--at-once", type=int, default=2, help="films at the same time")
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin no film later than this; the trial fails")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--speed", type=float, default=0.02, help="real seconds a simulated second takes")
     parser.add_argument("--keep", type=Path, help="work in this folder and leave it")
@@ -139,6 +140,7 @@ class _Trial:
         self._lock = threading.Lock()
         self._deck: deque[str] = deque()
         self._left = options.kills
+        self._ends = time.monotonic() + 60 * options.minutes
         self._numbers = 0
         self._undisturbed_accepted = 0
         self._undisturbed_asked = 0
@@ -215,7 +217,8 @@ class _Trial:
 
     def _next_aims(self) -> list[str]:
         with self._lock:
-            count = min(self._left, self._options.kills_a_film)
+            in_time = time.monotonic() < self._ends
+            count = min(self._left, self._options.kills_a_film) if in_time else 0
             self._left -= count
             while len(self._deck) < count:
                 fresh = list(PHASES)
