@@ -59,7 +59,8 @@ class Patience:
         upload_s: For a whole upload.
         safe_s: How long a safe request other than polling is tried again.
         backoff_first_s, backoff_most_s: Pause before the second try, and the longest; doubled each time, with jitter.
-        poll_first_s, poll_most_s: Pause between two looks at a prediction, growing by a quarter each time.
+        poll_first_s, poll_most_s: Least and longest pause between two looks at a prediction: an eighth of
+            the time it has taken so far.
         tries: How often a request that failed for a passing reason is sent in all.
         queue_s: How long to wait for a token of the rate limit.
         settle_s: How long after sending the vendor's list is believed to be complete.

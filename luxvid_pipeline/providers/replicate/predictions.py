@@ -539,7 +539,6 @@ class _Case:
     async def _followed(self, prediction_id: str) -> Prediction:
         """The prediction once it has ended; one that takes too long is cancelled."""
         began = self._time.monotonic()
-        pause_s = self._patience.poll_first_s
         while True:
             prediction = await self._get(prediction_id)
             taken_s = self._time.monotonic() - began
@@ -554,8 +553,9 @@ class _Case:
                 # Not known to have ended: the row stays as it is, and a later call takes it up.
                 raise VendorFailureError(Kind.STOPPED, f"it is still {prediction.status} after being cancelled")
             self._progress(min(0.9, 0.9 * taken_s / self._order.usual_s))
-            await self._time.sleep(pause_s)
-            pause_s = min(self._patience.poll_most_s, pause_s * 1.25)
+            # A short job is looked at often, so that a score's chain of them does not wait longer than it plays.
+            pause_s = max(self._patience.poll_first_s, taken_s / 8)
+            await self._time.sleep(min(self._patience.poll_most_s, pause_s))
 
     async def _concluded(self, prediction: Prediction) -> Delivery:
         """What to make of a prediction that has ended."""
