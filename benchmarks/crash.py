@@ -112,7 +112,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks/crash.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=100, help="after the direction")
     parser.add_argument("--direction-kills", type=int, default=0, help="during the direction, counted by themselves")
-    parser.add_argument("--kills-a-film", type=int, default=8)
+    parser.add_argument("--kills-a-film", type=int, default=len(PHASES))
     parser.add_argument("--at-once", type=int, default=2, help="films at the same time")
     parser.add_argument("--minutes", type=float, default=60.0, help="begin no film later than this; the trial fails")
     parser.add_argument("--seed", type=int, default=7)
@@ -215,6 +215,9 @@ class _Trial:
                 break
         return films
 
+    def _all_paid(self, home: Path) -> bool:
+        return read_books(home).in_state("delivered") == self._undisturbed_accepted
+
     def _next_aims(self) -> list[str]:
         with self._lock:
             in_time = time.monotonic() < self._ends
@@ -277,11 +280,7 @@ class _Trial:
             time.sleep(0.004)
             looks += 1
             # Where nothing is left to be paid, what was aimed at will not come any more.
-            if (
-                aim not in {"any", "film"}
-                and looks % 50 == 0
-                and read_books(home).in_state("delivered") == self._undisturbed_accepted
-            ):
+            if aim not in {"any", "film"} and looks % 50 == 0 and self._all_paid(home):
                 break
         time.sleep(wait_s)
         if process.poll() is not None:
