@@ -282,7 +282,9 @@ class _Trial:
             # Where nothing is left to be paid, what was aimed at will not come any more.
             if aim not in {"any", "film"} and looks % 50 == 0 and self._all_paid(home):
                 break
-        time.sleep(wait_s)
+        ends = time.monotonic() + wait_s
+        while time.monotonic() < ends and process.poll() is None:
+            time.sleep(0.004)
         if process.poll() is not None:
             finished(process)
             return False
@@ -319,7 +321,9 @@ def _moment(  # noqa: PLR0911 - a table of moments has a return for each
     if aim in {"writing", "film"}:
         there = read_books(home).in_state("delivered")
         wanted = whole if aim == "film" else min(whole, there + nth)
-        return nth, dice.uniform(0, 2.5), lambda: read_books(home).in_state("delivered") >= wanted
+        # Where it is all there from the start, the kill waits until the program has loaded and is at work.
+        wait_s = dice.uniform(0, 2.5) if there < wanted else dice.uniform(5, 15)
+        return nth, wait_s, lambda: read_books(home).in_state("delivered") >= wanted
     if aim == "direction":
         return nth, dice.uniform(0, 0.25), lambda: requests.count("chat") + requests.count("responses") >= nth
     ends = time.monotonic() + dice.uniform(5, 20)
