@@ -38,7 +38,7 @@ from luxvid_pipeline.partitions import listing_scene_partitions, scenes_of_a_lis
 from luxvid_pipeline.providers.interrupts import run_to_its_end
 from luxvid_pipeline.resources.progress import ProgressBoard
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 ASSET = dg.AssetKey("scene_clips")
 
 

@@ -236,6 +236,27 @@ def plan_pair(
     )
 
 
+def without_leaning(overlap: Overlap, first: PhotoShape, aspect: float) -> Overlap:
+    """Return the overlap with the homography's nearest similarity: shift, turn and magnification of the whole frame.
+
+    The homography between two photos of a room is that of one of its planes, a table's or a mirror's; what lies in
+    front and behind leans with it. Where that makes the photos agree no better, the plainer move is the truer one.
+    """
+    to_last = continuous(overlap.homography)
+    view = _placed(np.eye(3)[None], first, aspect)[0]
+    across, down = np.meshgrid(np.linspace(-0.4, 0.4, 5), np.linspace(-0.4, 0.4, 5) / aspect)
+    points = _mapped(view, np.stack([across.ravel(), down.ravel()], axis=1))
+    seen = _mapped(to_last, points)
+    middle, target = points.mean(axis=0), seen.mean(axis=0)
+    here = (points - middle) @ np.array([1, 1j])
+    there = (seen - target) @ np.array([1, 1j])
+    turn = np.vdot(here, there) / np.vdot(here, here)
+    linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
+    shift = target - linear @ middle
+    similar = np.block([[linear, shift[:, None]], [np.zeros((1, 2)), np.ones((1, 1))]])
+    return replace(overlap, homography=tuple(float(number) for number in _between_centres(similar).ravel()))
+
+
 def inside(views: Floats, photo: PhotoShape, aspect: float, inset_px: float = 0.0) -> NDArray[np.bool_]:
     """Return for each view whether it shows nothing but the photo, keeping ``inset_px`` from its edge."""
     h = 0.5 / aspect
@@ -482,6 +503,12 @@ def continuous(homography: tuple[float, ...]) -> Floats:
     half = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
     moved = half @ np.array(homography, dtype=np.float64).reshape(3, 3) @ np.linalg.inv(half)
     return moved / moved[2, 2]
+
+
+def _between_centres(homography: Floats) -> Floats:
+    """The inverse of ``continuous``."""
+    half = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
+    return np.linalg.inv(half) @ homography @ half
 
 
 def _tightened(view: Floats, photo: PhotoShape, aspect: float, tightened: float, slide: tuple[float, float]) -> Floats:

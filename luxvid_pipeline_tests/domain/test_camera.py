@@ -16,6 +16,7 @@ from luxvid_pipeline.domain.camera import (
     interest_map,
     plan_pair,
     plan_single,
+    without_leaning,
 )
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.domain.pairs import Overlap
@@ -189,3 +190,27 @@ def test_an_overlap_that_goes_back_is_followed_even_in_a_scene_that_goes_in():
 def test_a_homography_no_camera_should_follow_is_not_followed(homography):
     plan = plan_pair(scene("2-bedroom").camera, photo(1920, 1280), photo(1920, 1280), HD, 60, overlap(homography))
     assert not plan.aligned
+
+
+def lean(overlap_of_numbers):
+    return Overlap(share=0.8, inliers=100, homography=tuple(overlap_of_numbers), zoom=1.0, shift_x=0.0, shift_y=0.0)
+
+
+def test_a_homography_that_is_a_similarity_loses_nothing_by_the_plainer_move():
+    turn = 1.1 * np.exp(0.03j)
+    exact = [turn.real, -turn.imag, 40.0, turn.imag, turn.real, -25.0, 0.0, 0.0, 1.0]
+    plainer = without_leaning(lean(exact), PhotoShape(width_px=2400, height_px=1600), 16 / 9)
+    assert plainer.homography == pytest.approx(exact, abs=1e-6)
+
+
+@given(st.floats(-8e-5, 8e-5), st.floats(-8e-5, 8e-5), st.floats(-0.2, 0.2), st.floats(0.8, 1.25))
+def test_the_plainer_move_keeps_verticals_parallel_and_the_middle_in_place(across, down, shear, zoom):
+    photo = PhotoShape(width_px=2400, height_px=1600)
+    leaning = np.array([[zoom, shear, 30.0], [0.0, zoom, -20.0], [across, down, 1.0]])
+    plainer = np.array(without_leaning(lean(leaning.ravel()), photo, 16 / 9).homography).reshape(3, 3)
+    assert plainer[2] == pytest.approx([0.0, 0.0, 1.0], abs=1e-12)
+    assert plainer[0, 0] == pytest.approx(plainer[1, 1])
+    assert plainer[0, 1] == pytest.approx(-plainer[1, 0])
+    middle = np.array([1200.0, 800.0, 1.0])
+    there, plain = leaning @ middle, plainer @ middle
+    assert np.hypot(*(there[:2] / there[2] - plain[:2])) < 0.12 * 2400

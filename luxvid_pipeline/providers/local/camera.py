@@ -8,11 +8,12 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from luxvid_pipeline.domain.camera import CameraPlan, PhotoShape, interest_map, plan_pair, plan_single
+from luxvid_pipeline.domain.camera import CameraPlan, PhotoShape, interest_map, plan_pair, plan_single, without_leaning
 from luxvid_pipeline.domain.ports import ClipRequest, Engine, Progress, ignore_progress
 from luxvid_pipeline.domain.scenes import scene
 from luxvid_pipeline.media.clips import draw_clip, misalignment_px, photo_size, small_luma
@@ -21,6 +22,13 @@ from luxvid_pipeline.media.encode import ClipWriter
 _INTEREST_LONG_SIDE_PX = 128
 _MIDDLES = (0.5, 0.35, 0.65, 0.2, 0.8)
 """Where in the clip a dissolve may lie, as its length's part, the best first."""
+
+
+_AGREES_PX = 12.0
+"""How far apart, at 1080p, the homography may show the same things; beyond that the photos were taken from different
+places in a deep space, the homography is that of one plane, and only the rest of the picture would lean with it. On the
+seven scenes of the example listing, all of that kind, the plainer move is closer to what a real camera saw
+(docs/camera-truth.md)."""
 
 
 class _StoppedEarly(Exception):  # noqa: N818 - no failure: somebody no longer wants the clip
@@ -81,23 +89,40 @@ def plan_clip(request: ClipRequest) -> CameraPlan:
         return plan_single(move, first, film, frames)
     last_luma = small_luma(request.last.path)
     last = _shape(request.last.path, last_luma)
+    sizes_px = first.width_px, last.width_px
+
+    def apart_px(plan: CameraPlan, at: int) -> float:
+        if plan.last is None:
+            raise ValueError("a plan of one photo has nothing to agree")
+        return misalignment_px(first_luma, last_luma, (plan.first[at], plan.last[at]), sizes_px, film)
+
     plan = plan_pair(move, first, last, film, frames, request.overlap)
-    through_last = plan.last
-    if not plan.aligned or through_last is None:
+    if not plan.aligned or request.overlap is None:
         return plan
-    start, end = plan.window
+    best = _best_dissolve(plan, apart_px)
+    if best.apart_px * 1920 / film.width_px > _AGREES_PX:
+        plainer = plan_pair(move, first, last, film, frames, without_leaning(request.overlap, first, film.aspect))
+        if plainer.aligned:
+            plan, best = plainer, _best_dissolve(plainer, apart_px)
+    seconds = float(np.interp(best.apart_px * 1920 / film.width_px, [2.0, 8.0, 24.0], [1.0, 0.6, 0.3]))
+    return plan.with_dissolve(best.middle, film.frames(seconds))
 
-    def apart_px(at: int) -> float:
-        views = plan.first[at], through_last[at]
-        return misalignment_px(first_luma, last_luma, views, (first.width_px, last.width_px), film)
 
-    middles = sorted({min(max(round(part * frames), start + 3), end - 3) for part in _MIDDLES})
-    apart = {at: apart_px(at) for at in middles}
+@dataclass(frozen=True, slots=True)
+class _Dissolve:
+    middle: int
+    apart_px: float
+
+
+def _best_dissolve(plan: CameraPlan, apart_px: Callable[[CameraPlan, int], float]) -> _Dissolve:
     # A late or early dissolve has to agree better to be worth leaving one photo on screen for so short a time.
-    middle = min(middles, key=lambda at: apart[at] * (1 + 2 * abs(at / frames - 0.5)) + 6 * abs(at / frames - 0.5))
-    at_1080 = apart[middle] * 1920 / film.width_px
-    seconds = float(np.interp(at_1080, [2.0, 8.0, 24.0], [1.0, 0.6, 0.3]))
-    return plan.with_dissolve(middle, film.frames(seconds))
+    start, end = plan.window
+    middles = sorted({min(max(round(part * plan.frames), start + 3), end - 3) for part in _MIDDLES})
+    apart = {at: apart_px(plan, at) for at in middles}
+    middle = min(
+        middles, key=lambda at: apart[at] * (1 + 2 * abs(at / plan.frames - 0.5)) + 6 * abs(at / plan.frames - 0.5)
+    )
+    return _Dissolve(middle, apart[middle])
 
 
 def shoot_clip(

@@ -11,6 +11,7 @@ import pytest
 from luxvid_pipeline.domain.camera import CameraPlan, corners
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
+from luxvid_pipeline.domain.pairs import Overlap
 from luxvid_pipeline.domain.ports import ClipRequest
 from luxvid_pipeline.domain.scenes import scene
 from luxvid_pipeline.domain.storyboard import Shot
@@ -119,6 +120,16 @@ def test_a_pair_with_overlap_is_aligned_in_the_middle_of_its_dissolve(wall, tmp_
     # Both photos show the same wall: an aligned mixture looks like either of them, a ghosted one like neither.
     seen = framed(wall_seen_by(wall, cameras[0], *photo_px), plan.first[middle], HALF)
     assert likeness(frames[middle], seen) > 0.9
+
+
+def test_photos_that_no_homography_makes_agree_do_not_make_the_picture_lean(tmp_path):
+    photos = [working_photo(scenery(1500, 1000, seed=seed, grain_px=12), tmp_path / f"{seed}.jpg") for seed in (7, 8)]
+    leaning = (1.02, 0.03, 12.0, 0.0, 1.05, 8.0, 3e-5, 1e-5, 1.0)
+    overlap = Overlap(share=0.9, inliers=60, homography=leaning, zoom=1.0, shift_x=0.0, shift_y=0.0)
+    plan = plan_clip(request(*photos, overlap=overlap))
+    assert plan.aligned
+    assert np.abs(plan.first[:, 2, :2]).max() < 1e-9
+    assert np.abs(plan.last[:, 2, :2]).max() < 1e-9
 
 
 def test_motion_is_smooth_to_a_fraction_of_a_pixel(wall, tmp_path):
