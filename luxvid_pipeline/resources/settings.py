@@ -4,6 +4,7 @@ Belongs here: every variable LuxVid reads, its default and its check.
 Does not belong here: what follows from a setting (``engines.py``, ``store.py``).
 """
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,6 +57,20 @@ class Settings:
         day_budget_usd: ``LUXVID_DAY_BUDGET_USD``, what all paid requests of a day (UTC) may cost; None for no limit.
         vendors: How each vendor is reached. A key alone makes nothing paid.
         images: ``LUXVID_IMAGES``, the model that widens portrait photos to the film's shape; empty for none.
+        settle_s: ``LUXVID_SETTLE_S``, how long nothing in an inbox folder may change before it counts as arrived.
+        source_hosts: ``LUXVID_SOURCE_HOSTS``, the hosts photos may be fetched from; empty for any public one.
+        approval_required: ``LUXVID_APPROVAL=required``: every listing waits for a person after its pairs are chosen,
+            whatever its manifest says.
+        scene_attempts: ``LUXVID_SCENE_ATTEMPTS``, how often a failed scene is requested before it waits for a person.
+        max_takes: ``LUXVID_MAX_TAKES``, how often a hosted engine may shoot one scene.
+        alert_url: ``LUXVID_ALERT_URL``, the webhook that hears of failures and budgets; the address is a secret.
+        ui_url: ``LUXVID_UI_URL``, where Dagster's UI is reached, for links.
+        keep_days: ``LUXVID_KEEP_DAYS``, after how many days without a change a listing is retired; None for never.
+        archive: ``LUXVID_ARCHIVE``, where a retired listing's media go; empty deletes them.
+        cache_gb: ``LUXVID_CACHE_GB``, how much of a remote store is kept locally, in 1e9 bytes.
+        disclosure_url: ``LUXVID_DISCLOSURE_URL``, the public address under which disclosures are put; empty for none.
+        c2pa_certificates, c2pa_key: ``LUXVID_C2PA_CERTIFICATES`` and ``LUXVID_C2PA_KEY``, PEM files that sign what was
+            generated; None for no signature.
     """
 
     home: Path
@@ -68,6 +83,19 @@ class Settings:
     day_budget_usd: Decimal | None = None
     vendors: Mapping[str, Vendor] = field(default_factory=dict[str, Vendor], repr=False)
     images: str = ""
+    settle_s: float = 20.0
+    source_hosts: tuple[str, ...] = ()
+    approval_required: bool = False
+    scene_attempts: int = 3
+    max_takes: int = 2
+    alert_url: str = field(default="", repr=False)
+    ui_url: str = "http://127.0.0.1:3000"
+    keep_days: int | None = None
+    archive: str = ""
+    cache_gb: float = 20.0
+    disclosure_url: str = ""
+    c2pa_certificates: Path | None = None
+    c2pa_key: Path | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -92,6 +120,19 @@ class Settings:
                 for vendor, (key, address) in VENDOR_VARIABLES.items()
             },
             images=env.get("LUXVID_IMAGES", "").strip(),
+            settle_s=_number(env, "LUXVID_SETTLE_S", 20.0),
+            source_hosts=_names(env, "LUXVID_SOURCE_HOSTS"),
+            approval_required=_choice(env, "LUXVID_APPROVAL", ("auto", "required")) == "required",
+            scene_attempts=int(_number(env, "LUXVID_SCENE_ATTEMPTS", 3, least=1, whole=True)),
+            max_takes=int(_number(env, "LUXVID_MAX_TAKES", 2, least=1, whole=True)),
+            alert_url=env.get("LUXVID_ALERT_URL", "").strip(),
+            ui_url=env.get("LUXVID_UI_URL", "").strip().rstrip("/") or "http://127.0.0.1:3000",
+            keep_days=_days(env, "LUXVID_KEEP_DAYS"),
+            archive=_address(env, "LUXVID_ARCHIVE", None),
+            cache_gb=_number(env, "LUXVID_CACHE_GB", 20.0),
+            disclosure_url=env.get("LUXVID_DISCLOSURE_URL", "").strip().rstrip("/"),
+            c2pa_certificates=_file(env, "LUXVID_C2PA_CERTIFICATES"),
+            c2pa_key=_file(env, "LUXVID_C2PA_KEY"),
         )
 
     @property
@@ -107,10 +148,20 @@ def _directory(env: Mapping[str, str], name: str, default: Path) -> Path:
     return path
 
 
-def _address(env: Mapping[str, str], name: str, default: Path) -> str:
+def _file(env: Mapping[str, str], name: str) -> Path | None:
     value = env.get(name, "").strip()
     if not value:
-        return str(default)
+        return None
+    path = Path(value).expanduser().absolute()
+    if not path.is_file():
+        raise SettingsError(f"{name}={path} is not a file; set it to one, or unset it")
+    return path
+
+
+def _address(env: Mapping[str, str], name: str, default: Path | None) -> str:
+    value = env.get(name, "").strip()
+    if not value:
+        return str(default or "")
     return value if "://" in value else str(Path(value).expanduser().absolute())
 
 
@@ -135,3 +186,32 @@ def _dollars(env: Mapping[str, str], name: str) -> Decimal | None:
     if not amount.is_finite() or amount < 0:
         raise SettingsError(f"{name}={value!r} is no amount of US dollars; write 25.00, or unset it for no limit")
     return amount
+
+
+def _number(env: Mapping[str, str], name: str, default: float, *, least: float = 0, whole: bool = False) -> float:
+    value = env.get(name, "").strip()
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or number < least or (whole and not number.is_integer()):
+        kind = "whole number" if whole else "number"
+        raise SettingsError(f"{name}={value!r} is no {kind} from {least:g} up; unset it for {default:g}")
+    return number
+
+
+def _days(env: Mapping[str, str], name: str) -> int | None:
+    return int(_number(env, name, 0, least=1, whole=True)) if env.get(name, "").strip() else None
+
+
+def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(part.strip().lower() for part in env.get(name, "").split(",") if part.strip())
+
+
+def _choice(env: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    value = env.get(name, "").strip() or known[0]
+    if value not in known:
+        raise SettingsError(f"{name}={value!r} is not one of {', '.join(known)}")
+    return value

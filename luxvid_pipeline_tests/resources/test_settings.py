@@ -115,6 +115,33 @@ def test_a_budget_is_an_amount_of_money(tmp_path, value):
         settings_in(tmp_path, LUXVID_DAY_BUDGET_USD=value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LUXVID_SETTLE_S", "soon"),
+        ("LUXVID_SETTLE_S", "-1"),
+        ("LUXVID_SCENE_ATTEMPTS", "0"),
+        ("LUXVID_SCENE_ATTEMPTS", "1.5"),
+        ("LUXVID_KEEP_DAYS", "0"),
+        ("LUXVID_APPROVAL", "perhaps"),
+        ("LUXVID_C2PA_KEY", "no-such-file.pem"),
+    ],
+)
+def test_a_setting_of_daily_operation_is_checked_and_named(tmp_path, variable, value):
+    with pytest.raises(SettingsError, match=variable):
+        settings_in(tmp_path, **{variable: value})
+
+
+def test_nothing_is_retired_fetched_or_held_back_unless_asked(tmp_path):
+    settings = settings_in(tmp_path)
+    assert (settings.keep_days, settings.archive, settings.source_hosts) == (None, "", ())
+    assert not settings.approval_required
+    assert settings_in(tmp_path, LUXVID_APPROVAL="required").approval_required
+    assert settings_in(tmp_path, LUXVID_SOURCE_HOSTS="A.example, b.example").source_hosts == ("a.example", "b.example")
+    secret = settings_in(tmp_path, LUXVID_ALERT_URL="https://hooks.example/secret-path")
+    assert "secret-path" not in repr(secret)
+
+
 def test_the_ledger_lies_in_the_home_unless_told_otherwise(tmp_path):
     assert settings_in(tmp_path).database_url == f"sqlite:///{tmp_path}/ledger.db"
     elsewhere = settings_in(tmp_path, LUXVID_DATABASE_URL="postgresql://somebody:word@db/luxvid")

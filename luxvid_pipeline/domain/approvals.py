@@ -1,0 +1,84 @@
+"""What a person decided about a listing before money is spent: exactly which plan, at which estimate.
+
+Belongs here: a plan's digest, a decision, when a plan may go on, the port behind which decisions are kept.
+Does not belong here: keeping them (``ledger/approvals.py``), estimating (``estimates.py``), asking (``cli_direction.py``).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from luxvid_pipeline.domain.keys import digest
+from luxvid_pipeline.domain.pairs import ScenePair
+from luxvid_pipeline.domain.storyboard import Storyboard
+
+
+class Verdict(StrEnum):
+    """What was decided."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One person's word on one plan.
+
+    Attributes:
+        listing: Listing key.
+        plan: Digest of what was decided on, from ``plan_digest``.
+        verdict: Approved or rejected.
+        by: Who decided.
+        at: When, with time zone.
+        estimate_low_usd, estimate_high_usd: What the film was expected to cost then.
+        because: The reason; always there for a rejection.
+    """
+
+    listing: str
+    plan: str
+    verdict: Verdict
+    by: str
+    at: datetime
+    estimate_low_usd: Decimal
+    estimate_high_usd: Decimal
+    because: str = ""
+
+
+class Approvals(Protocol):
+    """Decisions, only ever added to."""
+
+    def decide(self, decision: Decision) -> None:
+        """Keep a decision."""
+        ...
+
+    def standing(self, listing: str, plan: str) -> Decision | None:
+        """Return the latest decision on exactly this plan; None if there is none."""
+        ...
+
+    def history(self, listing: str) -> Sequence[Decision]:
+        """Return all decisions on a listing, oldest first."""
+        ...
+
+
+def plan_digest(storyboard: Storyboard, pairs: Sequence[ScenePair], engines: Mapping[str, Sequence[str]]) -> str:
+    """Return what identifies a plan: prompts, seconds, photos, and who shoots and plays.
+
+    Words that change nothing in the film (reasons, confidence, runner-up) do not count, so that a repeated choice of
+    the same photos does not ask again.
+
+    Args:
+        storyboard: What will be shot.
+        pairs: From which photos.
+        engines: The settings' chains; those of ``clips`` and ``score`` count.
+    """
+    photos = {pair.scene: list(pair.photos) for pair in pairs}
+    shots = [
+        [shot.scene, shot.prompt, shot.negative_prompt, shot.score_prompt, shot.seconds, photos.get(shot.scene)]
+        for shot in storyboard.shots
+        if photos.get(shot.scene)
+    ]
+    makers = {stage: list(engines[stage]) for stage in ("clips", "score")}
+    return digest({"shots": shots, "music": storyboard.music, "transition": storyboard.transition, "makers": makers})
