@@ -1,7 +1,7 @@
 """What a person decided about a listing before money is spent: exactly which plan, at which estimate.
 
 Belongs here: a plan's digest, a decision, when a plan may go on, the port behind which decisions are kept.
-Does not belong here: keeping them (``ledger/approvals.py``), estimating (``estimates.py``), asking (``cli_direction.py``).
+Does not belong here: keeping them (``ledger/approvals.py``), estimating (``estimates.py``), asking a person (the CLI).
 """
 
 from collections.abc import Mapping, Sequence
