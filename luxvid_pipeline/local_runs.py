@@ -36,8 +36,9 @@ from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions
 from luxvid_pipeline.providers.ahead import ScoreAhead
 from luxvid_pipeline.providers.chains import ScoreChain
 from luxvid_pipeline.providers.local.silence import SILENCE
-from luxvid_pipeline.resources.engines import LOCAL, engines_for
+from luxvid_pipeline.resources.engines import LOCAL, engines_for, spent_by
 from luxvid_pipeline.resources.listing_sources import ListingSources
+from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.progress import ProgressBoard
 from luxvid_pipeline.resources.settings import Settings
 
@@ -184,8 +185,7 @@ def _run_stages(
         score = _execute(defs, instance, "score_listing_job", listing)
         clips = _execute(defs, instance, "shoot_scenes_job", listing, all_scenes_tags(listing))
     else:
-        composers = ahead.composers
-        composer = composers[0] if len(composers) == 1 else ScoreChain(composers)
+        composer = ScoreChain(ahead.composers, spent_by(PaidServices(settings)))
         with ahead.playing():
             clips = _execute(defs, instance, "shoot_scenes_job", listing, all_scenes_tags(listing))
             score = _execute(

@@ -237,10 +237,14 @@ def test_a_chain_goes_on_where_one_engine_refuses_and_says_so(vendors, tmp_path)
     assert f"{VEO} refused the content" in film.degraded_reason
     assert f"{MUSICGEN} refused the content" in film.degraded_reason
     assert "made by local instead" in film.degraded_reason
-    rows = SqlLedger(settings.database_url).rows()
+    rows = SqlLedger(settings.database_url).rows(latest=False)
     assert sum(float(row.payment.cost_usd) for row in rows) == pytest.approx(vendors.bill_usd["replicate"], abs=1e-9)
-    in_the_film = [row for row in rows if row.payment.state.value == "delivered"]
-    assert film.cost_usd == pytest.approx(sum(float(row.payment.cost_usd) for row in in_the_film), abs=1e-9)
+    charged_for_nothing = [row for row in rows if row.payment.state.value == "failed" and row.payment.cost_usd]
+    assert charged_for_nothing, "a stage that failed after it had run is billed by its seconds"
+    assert film.cost_usd == pytest.approx(vendors.bill_usd["replicate"], abs=1e-9)
+    with open_instance(settings) as instance:
+        made = instance.get_latest_materialization_event(dg.AssetKey("property_video")).asset_materialization
+    assert made.metadata["film_cost_usd"].value == pytest.approx(film.cost_usd, abs=1e-9)
     assert inspect_film(film.film).integrated_lufs == pytest.approx(-14, abs=1)
 
     # The same listing for an operator who prefers silence to another engine's music.

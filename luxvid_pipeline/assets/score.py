@@ -5,6 +5,7 @@ Does not belong here: composing (``providers/``), mastering for delivery (``medi
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -70,17 +71,21 @@ def soundtrack(
     so_far = media_store.open(stored.key)
     for stale in _stages_after(media_store, listing, len(request.shots)):
         media_store.remove(stale)
-    score = media_store.put_bytes(
-        so_far.read_bytes(), media_key("soundtrack", listing), made_from=stored.made_from, facts=stored.facts
-    )
-    loudness = measure_loudness(so_far)
     maker = engine_from_facts(stored.facts)
-    account_of_run = Engine(
-        name=maker.name,
+    account_of_run = replace(
+        maker,
         cost_usd=sum(engine.cost_usd for engine in engines),
         paid_calls=sum(engine.paid_calls for engine in engines),
-        degraded_reason=maker.degraded_reason,
     )
+    if isinstance(score_composer, ScoreChain):
+        account_of_run = score_composer.billed(account_of_run, account)
+    key = media_key("soundtrack", listing)
+    score = media_store.kept(key, stored.made_from) if made == 0 else None
+    if score is None:
+        # The film adds up what its clips and its score cost: all of this run, and the stages kept from earlier ones.
+        whole = replace(maker, cost_usd=account_of_run.cost_usd + stages.kept_usd)
+        score = media_store.put_bytes(so_far.read_bytes(), key, made_from=stored.made_from, facts=engine_facts(whole))
+    loudness = measure_loudness(so_far)
     context.add_output_metadata(
         {
             "style": request.style,
@@ -140,6 +145,8 @@ class _Stages:
         self._store = store
         self._progress = progress
         self._count = len(request.shots)
+        self.kept_usd = 0.0
+        """What the stages of the played score cost that were there from earlier runs."""
 
     def play(self, composers: Sequence[ScoreComposer], spare: ScoreComposer) -> tuple[StoredFile, list[Engine]]:
         """Return the last stage, and the accounts of what was played now; each stage is kept as soon as it is done.
@@ -176,9 +183,12 @@ class _Stages:
     def _play(self, composer: ScoreComposer, steps: list[str], played: list[Engine]) -> tuple[StoredFile, list[Engine]]:
         so_far: Path | None = None
         stored: StoredFile | None = None
+        self.kept_usd = 0.0
         for stage in range(self._count):
             stored = self._kept(composer, stage)
-            if stored is None:
+            if stored is not None:
+                self.kept_usd += engine_from_facts(stored.facts).cost_usd
+            else:
                 with self._store.scratch() as scratch:
                     file = scratch / f"stage-{stage + 1}.flac"
                     engine = after(steps, composer.compose_stage(self._request, stage, so_far, file))

@@ -16,7 +16,7 @@ A paid request lives in these states, each written down before the step it annou
 row that never got as far as ``submitting`` may be sent without asking the vendor first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -63,6 +63,23 @@ class Account:
     scene: str = ""
     run_id: str = ""
     budget_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What one run has paid for one piece of work, attempts that failed included.
+
+    Attributes:
+        cost_usd: In dollars.
+        requests: Attempts that cost something.
+    """
+
+    cost_usd: Decimal = ZERO_USD
+    requests: int = 0
+
+
+SpentBy = Callable[[Account], Spent]
+"""Answers what the run, stage and scene of an account have cost so far: the ledger's own sum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

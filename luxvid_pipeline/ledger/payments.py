@@ -28,6 +28,7 @@ from luxvid_pipeline.domain.payments import (
     PaidRequest,
     Payment,
     PaymentState,
+    Spent,
 )
 from luxvid_pipeline.ledger.database import Database
 from luxvid_pipeline.ledger.processes import Process
@@ -176,7 +177,9 @@ class SqlLedger:
                 # Never sent: whoever asks now pays, so the money is held against their budgets.
                 connection.execute(sa.delete(payments).where(_is(row)))
                 return self._reserve(connection, request, attempt=row.attempt)
-            return self._payment(self._change(connection, row, "taken up again"), ours=True)
+            # What comes of it is told by the run that takes it up; the budgets it is held against stay the same.
+            change = self._change(connection, row, "taken up again", run_id=request.account.run_id or row.run_id)
+            return self._payment(change, ours=True)
 
     def adopt(self, key: str) -> Payment:
         """Take up an abandoned row whose request nobody asks for any more, to settle it; see ``claim``.
@@ -352,6 +355,19 @@ class SqlLedger:
         with self._database.reading() as connection:
             query = _matching(_sums(), listing=listing, client=client, day=day)
             return _spending(connection.execute(query).one(), listing=listing, client=client, day=day)
+
+    def spent_by(self, account: Account) -> Spent:
+        """Return what an account's run has paid for its stage and scene; see ``SpentBy``. Nothing outside a run."""
+        if not account.run_id:
+            return Spent()
+        costly = payments.c.cost_ticks > 0
+        sums: sa.Select[Any] = sa.select(
+            sa.func.count().label("requests"), sa.func.sum(payments.c.cost_ticks).label("ticks")
+        )
+        query = _matching(sums, run_id=account.run_id, stage=account.stage, scene=account.scene).where(costly)
+        with self._database.reading() as connection:
+            row = connection.execute(query).one()
+            return Spent(cost_usd=from_ticks(row.ticks or 0), requests=row.requests)
 
     def spending(self, *, since: str = "", day: str = "", listing: str = "") -> list[Spending]:
         """Return the money by day, client, listing, stage and model, in this order."""

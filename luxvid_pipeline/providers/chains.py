@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from luxvid_pipeline.domain.fallback import moves_on, step_in_words
 from luxvid_pipeline.domain.listing import ListingManifest
-from luxvid_pipeline.domain.payments import Account
+from luxvid_pipeline.domain.payments import Account, SpentBy
 from luxvid_pipeline.domain.photos import CataloguedPhoto, WorkingPhoto
 from luxvid_pipeline.domain.ports import (
     ClipGenerator,
@@ -44,9 +44,10 @@ _Result = TypeVar("_Result")
 
 
 class _Chain(Generic[_Link]):
-    def __init__(self, links: Sequence[_Link]) -> None:
-        """Take the engines in the order in which they are asked; at least one."""
+    def __init__(self, links: Sequence[_Link], spent_by: SpentBy | None = None) -> None:
+        """Take the engines in the order in which they are asked, at least one, and who knows what they cost."""
         self.links = tuple(links)
+        self._spent_by = spent_by
 
     @property
     def engine(self) -> str:
@@ -65,6 +66,25 @@ class _Chain(Generic[_Link]):
                 steps.append(step_in_words(link.engine, error))
         return ask(self.links[-1]), steps
 
+    def billed(self, engine: Engine, account: Account | None) -> Engine:
+        """Return an engine's account with all that its run has paid for the work.
+
+        An engine knows what its own success cost. What failed before it, here or with another engine, and was charged
+        all the same, is only in the ledger.
+        """
+        if account is None or self._spent_by is None:
+            return engine
+        spent = self._spent_by(account)
+        return replace(
+            engine,
+            cost_usd=max(engine.cost_usd, float(spent.cost_usd)),
+            paid_calls=max(engine.paid_calls, spent.requests),
+        )
+
+    def _told(self, steps: Sequence[str], engine: Engine, account: Account | None) -> Engine:
+        """Return an engine's account with what went before it: whose place it took, and what that cost."""
+        return self.billed(after(steps, engine), account)
+
 
 class TaggerChain(_Chain[PhotoTagger]):
     """Photo taggers in turn."""
@@ -72,7 +92,7 @@ class TaggerChain(_Chain[PhotoTagger]):
     def tag(self, photos: Sequence[WorkingPhoto], manifest: ListingManifest, account: Account | None = None) -> Tagging:
         """Return the catalogue of the first tagger that can make it; see ``PhotoTagger``."""
         tagging, steps = self._first(lambda link: link.tag(photos, manifest, account))
-        return replace(tagging, engine=after(steps, tagging.engine))
+        return replace(tagging, engine=self._told(steps, tagging.engine, account))
 
 
 class WriterChain(_Chain[StoryboardWriter]):
@@ -87,7 +107,7 @@ class WriterChain(_Chain[StoryboardWriter]):
     ) -> Draft:
         """Return the storyboard of the first writer that can write it; see ``StoryboardWriter``."""
         draft, steps = self._first(lambda link: link.write(listing, manifest, catalogue, account))
-        return replace(draft, engine=after(steps, draft.engine))
+        return replace(draft, engine=self._told(steps, draft.engine, account))
 
 
 class SelectorChain(_Chain[PairSelector]):
@@ -102,15 +122,15 @@ class SelectorChain(_Chain[PairSelector]):
     ) -> PairChoice:
         """Return the choice of the first selector that can make it; see ``PairSelector``."""
         choice, steps = self._first(lambda link: link.select(storyboard, catalogue, files, account))
-        return replace(choice, engine=after(steps, choice.engine))
+        return replace(choice, engine=self._told(steps, choice.engine, account))
 
 
 class ClipChain(_Chain[ClipGenerator]):
     """Clip generators in turn, scene by scene; each engine keeps to what it does well at the same time."""
 
-    def __init__(self, links: Sequence[ClipGenerator]) -> None:
-        """Take the engines in the order in which they are asked; at least one."""
-        super().__init__(links)
+    def __init__(self, links: Sequence[ClipGenerator], spent_by: SpentBy | None = None) -> None:
+        """Take the engines in the order in which they are asked, at least one, and who knows what they cost."""
+        super().__init__(links, spent_by)
         self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, list[asyncio.Semaphore]] = WeakKeyDictionary()
 
     @property
@@ -133,7 +153,8 @@ class ClipChain(_Chain[ClipGenerator]):
                 into.unlink(missing_ok=True)
                 steps.append(step_in_words(link.engine, error))
             else:
-                return after(steps, engine)
+                account = replace(request.account, scene=request.shot.scene) if request.account else None
+                return await asyncio.to_thread(self._told, steps, engine, account)
         raise RuntimeError("a chain without engines was asked to shoot")
 
 

@@ -9,8 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from luxvid_pipeline.domain.errors import SettingsError
+from luxvid_pipeline.domain.payments import SpentBy
 from luxvid_pipeline.domain.pricing import PRICES, Unit
-from luxvid_pipeline.providers.chains import ClipChain, ScoreChain, SelectorChain, TaggerChain, WriterChain
+from luxvid_pipeline.providers.chains import (
+    COST_NOTHING,
+    ClipChain,
+    ScoreChain,
+    SelectorChain,
+    TaggerChain,
+    WriterChain,
+)
 from luxvid_pipeline.providers.local.camera import LocalCamera
 from luxvid_pipeline.providers.local.composer import LocalComposer
 from luxvid_pipeline.providers.local.selector import LocalSelector
@@ -62,8 +70,14 @@ def engine_for(stage: str, settings: Settings, services: PaidServices | None = N
     """
     services = services or PaidServices(settings)
     engines = engines_for(stage, settings, services)
-    engine = engines[0] if len(engines) == 1 else _CHAINS[stage](engines)
+    free = all(engine.engine in COST_NOTHING for engine in engines)
+    engine = engines[0] if free and len(engines) == 1 else _CHAINS[stage](engines, spent_by(services))
     return WideningClips(engine, _image_editor(settings, services)) if stage == "clips" and settings.images else engine
+
+
+def spent_by(services: PaidServices) -> SpentBy:
+    """Return who knows what a run has paid for; the ledger's database is opened when it is asked."""
+    return services.ledger.spent_by
 
 
 def _image_editor(settings: Settings, services: PaidServices) -> Any:
@@ -79,7 +93,7 @@ def _image_editor(settings: Settings, services: PaidServices) -> Any:
     return ReplicateImageEditor(services.replicate)
 
 
-_CHAINS: Mapping[str, Callable[[Sequence[Any]], Any]] = {
+_CHAINS: Mapping[str, Callable[[Sequence[Any], SpentBy], Any]] = {
     "tagger": TaggerChain,
     "writer": WriterChain,
     "selector": SelectorChain,

@@ -2,12 +2,13 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from luxvid_pipeline.domain.errors import BudgetExceededError, LedgerError
-from luxvid_pipeline.domain.payments import STEPS, UNDER_WAY, PaymentState
+from luxvid_pipeline.domain.payments import STEPS, UNDER_WAY, PaymentState, Spent
 from luxvid_pipeline.ledger.database import Database
 from luxvid_pipeline.ledger.payments import LEASE, Decision, SqlLedger
 from luxvid_pipeline.ledger.schema import payments
@@ -387,6 +388,32 @@ elif sys.argv[2] == "kill":
     os.kill(os.getpid(), signal.SIGKILL)
 sys.stdin.read()
 """
+
+
+def test_a_run_is_told_all_it_paid_for_a_scene_what_failed_and_what_it_took_up_included(ledger, neighbour, clock):
+    def by(run, **scene):
+        request = asked(**scene)
+        return replace(request, account=replace(request.account, run_id=run))
+
+    first = by("run-1")
+    for what in (neighbour.claim(first), neighbour.submitting(KEY), neighbour.submitted(KEY, "p1")):
+        assert what.ours
+    neighbour.failed(KEY, "failed after it had run", cost_usd=Decimal("0.30"), may_retry=True)
+    neighbour.claim(first)
+    neighbour.submitting(KEY)
+    neighbour.submitted(KEY, "p2")
+    elsewhere = by("run-1", prompt="another", scene="4-bath")
+    brought_to(neighbour, S.DELIVERED, elsewhere)
+    clock.passes(LEASE.total_seconds() + 1)
+
+    assert ledger.claim(by("run-2")).ours
+    ledger.finished(KEY, Decimal("0.50"), {})
+    spent = {run: ledger.spent_by(by(run).account) for run in ("run-1", "run-2", "")}
+    assert spent["run-1"] == Spent(cost_usd=Decimal("0.30"), requests=1)
+    assert spent["run-2"] == Spent(cost_usd=Decimal("0.50"), requests=1)
+    assert spent[""] == Spent()
+    whole_stage = replace(by("run-1").account, scene="")
+    assert ledger.spent_by(whole_stage) == Spent(cost_usd=Decimal("0.80"), requests=2)
 
 
 @pytest.mark.parametrize("end", ["exit", "kill", "zombie"])

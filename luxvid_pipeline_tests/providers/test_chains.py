@@ -1,6 +1,8 @@
 """Fallback chains: who is asked when, and that a change of engine is always said."""
 
 import asyncio
+from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +22,7 @@ from luxvid_pipeline.domain.errors import (
 )
 from luxvid_pipeline.domain.fallback import FALLBACK_RULES, fallback_rule, moves_on
 from luxvid_pipeline.domain.listing import ListingManifest
+from luxvid_pipeline.domain.payments import Account, Spent
 from luxvid_pipeline.domain.ports import Draft, Engine, PairChoice, Tagging
 from luxvid_pipeline.providers.chains import ClipChain, SelectorChain, TaggerChain, WriterChain
 from luxvid_pipeline.providers.local.writer import LocalWriter
@@ -64,7 +67,7 @@ class Link:
 
 def asked_of(port, links, into):
     if port == "clips":
-        return asyncio.run(ClipChain(links).shoot(None, into))
+        return asyncio.run(ClipChain(links).shoot(UNPAID, into))
     if port == "tagger":
         return TaggerChain(links).tag([], ListingManifest()).engine
     if port == "writer":
@@ -73,6 +76,7 @@ def asked_of(port, links, into):
 
 
 BOARD = LocalWriter().write("villa", ListingManifest(), []).storyboard
+UNPAID = SimpleNamespace(account=None)
 PORTS = ["tagger", "writer", "selector", "clips"]
 
 
@@ -107,12 +111,23 @@ def test_nothing_is_said_where_the_first_engine_did_it(tmp_path):
     assert asked_of("selector", [Link("acme/best"), Link("local")], tmp_path).degraded_reason == "one scene by hand"
 
 
+def test_what_failed_and_was_charged_is_told_on_what_was_made_instead():
+    charged = {"villa": Spent(cost_usd=Decimal("0.40"), requests=1)}
+    account = Account(listing="villa", stage="tagger", run_id="run")
+    links = [Link("acme/best", ContentRefusedError("no")), Link("local")]
+    chain = TaggerChain(links, lambda who: charged[who.listing])
+    told = chain.tag([], ListingManifest(), account).engine
+    assert (told.name, told.cost_usd, told.paid_calls) == ("local", 0.40, 1)
+    nobody_pays = chain.tag([], ListingManifest(), None).engine
+    assert (nobody_pays.cost_usd, nobody_pays.paid_calls) == (0.0, 0)
+
+
 def test_each_engine_of_a_chain_keeps_to_what_it_does_at_the_same_time(tmp_path):
     cloud, local = Link("acme/best", ContentRefusedError("no"), most_at_once=32), Link("local", most_at_once=2)
     chain = ClipChain([cloud, local])
 
     async def film():
-        return await asyncio.gather(*(chain.shoot(None, tmp_path / f"{scene}.mp4") for scene in range(7)))
+        return await asyncio.gather(*(chain.shoot(UNPAID, tmp_path / f"{scene}.mp4") for scene in range(7)))
 
     assert [engine.name for engine in asyncio.run(film())] == ["local"] * 7
     assert chain.most_at_once == 32
