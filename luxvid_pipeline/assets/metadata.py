@@ -14,7 +14,19 @@ import dagster as dg
 from luxvid_pipeline.domain.listing import ListingManifest
 from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.ports import Engine
-from luxvid_pipeline.io_managers.store import MediaStore
+from luxvid_pipeline.io_managers.manifests import manifest_key, manifest_of
+
+__all__ = [
+    "OWNERS",
+    "Stopwatch",
+    "account_of",
+    "engine_facts",
+    "engine_from_facts",
+    "engine_metadata",
+    "manifest_key",
+    "manifest_of",
+    "preview",
+]
 
 OWNERS = ["team:film"]
 
@@ -88,13 +100,3 @@ def account_of(listing: str, manifest: ListingManifest, stage: str, run_id: str)
 def preview(markdown: str) -> dict[str, dg.MarkdownMetadataValue]:
     """Return the picture that Dagster's UI shows on the materialisation."""
     return {"preview": dg.MetadataValue.md(markdown)}
-
-
-def manifest_key(listing: str) -> str:
-    """Return where ``listing_photos`` keeps the checked manifest for the stages after it."""
-    return f"listing_photos/{listing}/manifest.json"
-
-
-def manifest_of(store: MediaStore, listing: str) -> ListingManifest:
-    """Return the manifest as it was when the photos came in."""
-    return ListingManifest.model_validate_json(store.read_bytes(manifest_key(listing)))

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from luxvid_pipeline.domain.errors import InputError
 from luxvid_pipeline.domain.keys import digest
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.storyboard import Storyboard
@@ -21,6 +22,45 @@ class Verdict(StrEnum):
 
     APPROVED = "approved"
     REJECTED = "rejected"
+
+
+class ApprovalState(StrEnum):
+    """Whether a listing may go on to what costs money."""
+
+    NOT_NEEDED = "not_needed"
+    MISSING = "missing"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether clips and score may be made."""
+        return self in {ApprovalState.NOT_NEEDED, ApprovalState.APPROVED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What an approval is of: a storyboard, its photos, and who would shoot and play it.
+
+    Attributes:
+        listing: Listing key.
+        storyboard: What will be shot.
+        pairs: From which photos.
+        engines: The settings' chains by stage.
+        images: The model that widens portrait photos; empty for none.
+    """
+
+    listing: str
+    storyboard: Storyboard
+    pairs: tuple[ScenePair, ...]
+    engines: Mapping[str, Sequence[str]]
+    images: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What identifies it; any change of a prompt, a length, a photo or an engine makes another."""
+        engines = {**self.engines, "images": (self.images,)} if self.images else self.engines
+        return plan_digest(self.storyboard, self.pairs, engines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +75,9 @@ class Decision:
         at: When, with time zone.
         estimate_low_usd, estimate_high_usd: What the film was expected to cost then.
         because: The reason; always there for a rejection.
+
+    Raises:
+        InputError: Nobody decided, a rejection has no reason, or the moment has no time zone.
     """
 
     listing: str
@@ -45,6 +88,15 @@ class Decision:
     estimate_low_usd: Decimal
     estimate_high_usd: Decimal
     because: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that it can be accounted for."""
+        if not self.by.strip():
+            raise InputError(f"{self.listing}: nobody's name stands under this decision; give one with --by NAME")
+        if self.verdict is Verdict.REJECTED and not self.because.strip():
+            raise InputError(f'{self.listing}: a rejection needs its reason; give it with --because "…"')
+        if self.at.tzinfo is None:
+            raise InputError(f"{self.listing}: the decision of {self.by} has a moment without a time zone")
 
 
 class Approvals(Protocol):
@@ -72,7 +124,7 @@ def plan_digest(storyboard: Storyboard, pairs: Sequence[ScenePair], engines: Map
     Args:
         storyboard: What will be shot.
         pairs: From which photos.
-        engines: The settings' chains; those of ``clips`` and ``score`` count.
+        engines: The settings' chains; those of ``clips`` and ``score``, and ``images`` if it is there, count.
     """
     photos = {pair.scene: list(pair.photos) for pair in pairs}
     shots = [
@@ -80,5 +132,5 @@ def plan_digest(storyboard: Storyboard, pairs: Sequence[ScenePair], engines: Map
         for shot in storyboard.shots
         if photos.get(shot.scene)
     ]
-    makers = {stage: list(engines[stage]) for stage in ("clips", "score")}
+    makers = {stage: list(engines[stage]) for stage in ("clips", "score", "images") if stage in engines}
     return digest({"shots": shots, "music": storyboard.music, "transition": storyboard.transition, "makers": makers})

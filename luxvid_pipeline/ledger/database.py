@@ -136,12 +136,12 @@ class Database:
         return engine
 
     def _make_tables(self, engine: sa.Engine) -> None:
-        """Make the tables unless they are there; several processes may do so at once."""
+        """Make the tables unless they are there, and those that an older ledger lacks; several processes may do so."""
         if self.is_sqlite:
             self._use_wal(engine)
         with engine.begin() as connection:
             found = self._version(connection)
-        if found is None:
+        if found is None or schema.OLDEST <= found < schema.VERSION:
             with engine.execution_options(**{_WRITING: True}).begin() as connection:
                 if not self.is_sqlite:
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
@@ -149,6 +149,11 @@ class Database:
                 if found is None:
                     schema.metadata.create_all(connection)
                     connection.execute(schema.version.insert().values(version=schema.VERSION))
+                    return
+                if schema.OLDEST <= found < schema.VERSION:
+                    # Every step so far only added tables, and making those that are missing leaves the others alone.
+                    schema.metadata.create_all(connection)
+                    connection.execute(schema.version.update().values(version=schema.VERSION))
                     return
         if found != schema.VERSION:
             which = "a newer" if found > schema.VERSION else "an older"

@@ -14,7 +14,12 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaD
 
 from luxvid_pipeline.domain.errors import LedgerError
 
-VERSION = 1
+VERSION = 2
+"""2 added ``ledger_approvals``; see ``database.py`` for how an older ledger gets what it lacks."""
+
+OLDEST = 1
+"""The oldest version that only lacks tables."""
+
 TICKS_PER_USD = 10**10
 
 metadata = MetaData()
@@ -92,6 +97,22 @@ buckets = Table(
     Column("counted_at_s", Float, nullable=False),
     Column("closed_until_s", Float, nullable=False),
     Column("low_credit_until_s", Float, nullable=False),
+)
+
+# What people decided about plans; only ever added to.
+approvals = Table(
+    "ledger_approvals",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", String(32), nullable=False),
+    Column("listing", Text, nullable=False),
+    Column("plan", String(64), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("estimate_low_ticks", BigInteger, nullable=False),
+    Column("estimate_high_ticks", BigInteger, nullable=False),
+    Column("because", Text, nullable=False, default=""),
+    Index("ledger_approvals_listing", "listing", "plan"),
 )
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from luxvid_pipeline.domain.errors import LedgerError
 from luxvid_pipeline.ledger.database import Database
 from luxvid_pipeline.ledger.payments import SqlLedger
-from luxvid_pipeline.ledger.schema import VERSION, events, payments, to_ticks
+from luxvid_pipeline.ledger.schema import OLDEST, VERSION, approvals, events, payments, to_ticks
 from luxvid_pipeline.ledger.schema import version as versions
 from luxvid_pipeline_tests.ledger.asked import asked
 
@@ -123,7 +123,7 @@ def test_a_postgres_database_may_be_shared_unless_its_tables_have_our_names(post
         database.close()
 
 
-@pytest.mark.parametrize(("version", "words"), [(VERSION + 1, "a newer LuxVid"), (VERSION - 1, "an older LuxVid")])
+@pytest.mark.parametrize(("version", "words"), [(VERSION + 1, "a newer LuxVid"), (OLDEST - 1, "an older LuxVid")])
 def test_a_ledger_of_another_version_is_not_touched(version, words, url):
     database = Database(url)
     with database.writing() as connection:
@@ -131,6 +131,25 @@ def test_a_ledger_of_another_version_is_not_touched(version, words, url):
     database.close()
     with pytest.raises(LedgerError, match=words):
         SqlLedger(database).claim(asked())
+
+
+def test_a_ledger_from_before_approvals_gets_their_table_and_keeps_its_rows(url):
+    database = Database(url)
+    SqlLedger(database).claim(asked())
+    with database.writing() as connection:
+        approvals.drop(connection)
+        connection.execute(versions.update().values(version=1))
+    database.close()
+    databases = [Database(url) for _ in range(4)]
+    with ThreadPoolExecutor(len(databases)) as pool:
+        spent = list(pool.map(lambda opened: SqlLedger(opened).spent().requests, databases))
+    for opened in databases:
+        opened.close()
+    with database.reading() as connection:
+        assert connection.execute(sa.select(versions.c.version)).scalars().all() == [VERSION]
+        assert connection.execute(sa.select(approvals)).all() == []
+    database.close()
+    assert spent == [1, 1, 1, 1]
 
 
 def test_a_ledger_that_may_only_be_read_can_be_asked_but_not_written(tmp_path):
