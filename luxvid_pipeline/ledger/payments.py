@@ -360,14 +360,10 @@ class SqlLedger:
         """Return what an account's run has paid for its stage and scene; see ``SpentBy``. Nothing outside a run."""
         if not account.run_id:
             return Spent()
-        costly = payments.c.cost_ticks > 0
-        sums: sa.Select[Any] = sa.select(
-            sa.func.count().label("requests"), sa.func.sum(payments.c.cost_ticks).label("ticks")
-        )
-        query = _matching(sums, run_id=account.run_id, stage=account.stage, scene=account.scene).where(costly)
+        query = _matching(_sums(), run_id=account.run_id, stage=account.stage, scene=account.scene)
         with self._database.reading() as connection:
-            row = connection.execute(query).one()
-            return Spent(cost_usd=from_ticks(row.ticks or 0), requests=row.requests)
+            row = connection.execute(query.where(payments.c.cost_ticks > 0)).one()
+            return Spent(cost_usd=from_ticks(row.cost_ticks), requests=row.requests)
 
     def spending(self, *, since: str = "", day: str = "", listing: str = "") -> list[Spending]:
         """Return the money by day, client, listing, stage and model, in this order."""
