@@ -3,12 +3,14 @@
 """Where values are kept: files under one base address, on local disk or S3, each with its record.
 
 Belongs here: moving a finished file into place, its hash and record beside it, checking the hash when it is read,
-scratch space, the local cache of remote files.
-Does not belong here: what a value means (``tables.py``, ``documents.py``, ``media_files.py``), Dagster.
+scratch space, what a storage's own errors mean.
+Does not belong here: what a value means (``values.py``), Dagster, the cache of remote files (``cache.py``).
 
 A stored file ``a/b.mp4`` has a record ``a/b.mp4.json``: its SHA-256, size, what it was made from, and facts. The
 record is removed before the file is replaced and written after it, so a crash in between leaves a file without a
-record, which counts as not there; a file is never found together with another file's record.
+record, which counts as not there; a file is never found together with another file's record. On S3 an object appears
+whole or not at all; what an interrupted upload leaves is invisible, and a lifecycle rule for incomplete multipart
+uploads removes it.
 """
 
 import errno
@@ -27,8 +29,13 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from luxvid_pipeline.domain.errors import DamagedMediaError, StorageError
+from luxvid_pipeline.io_managers.cache import FileCache
+
+CACHE_LIMIT_BYTES = 20 * 10**9
 
 _BLOCK = 1 << 20
+# Files from twice this size on are sent in parts, ten at a time; the library's own 50 MB would take 500 MB of memory.
+_PART_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +63,34 @@ class MediaStore:
     Args:
         base: A local directory or an fsspec address (``s3://bucket/prefix``, ``memory://x``).
         cache: Local directory for copies of remote files and for scratch space of remote stores.
+        cache_limit_bytes: How much of a remote store is kept there; files that this object gave out stay until it is
+            gone.
     """
 
-    def __init__(self, base: str, cache: Path) -> None:
-        """Open the store; nothing is created before the first file is kept."""
-        filesystem, root = fsspec.core.url_to_fs(base)
+    def __init__(self, base: str, cache: Path, *, cache_limit_bytes: int = CACHE_LIMIT_BYTES) -> None:
+        """Open the store; nothing is created before the first file is kept.
+
+        Raises:
+            StorageError: There is no storage of that kind, or its package is not installed.
+        """
+        try:
+            # Listings are not cached: another process may have written since.
+            filesystem, root = fsspec.core.url_to_fs(base, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise StorageError(
+                f"{base}: {error}; for S3 install 'luxvid-pipeline[s3]', or set LUXVID_MEDIA to a path"
+            ) from error
         self._fs: Any = filesystem
         self._root = str(root).rstrip("/")
-        self._cache = cache
+        self._cache = FileCache(cache, cache_limit_bytes)
         self.base = base
         self.is_local = isinstance(filesystem, LocalFileSystem)
+        self._parts: dict[str, int] = {} if "s3" not in _protocols(filesystem) else {"chunksize": _PART_BYTES}
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give a fresh local directory, on the store's own disk where it is local, removed afterwards."""
-        parent = Path(self._root) / ".scratch" if self.is_local else self._cache / "scratch"
-        directory = parent / uuid.uuid4().hex
+        directory = Path(self._root) / ".scratch" / uuid.uuid4().hex if self.is_local else self._cache.scratch()
         with _storage_errors(str(directory)):
             directory.mkdir(parents=True)
         try:
@@ -86,8 +105,9 @@ class MediaStore:
         ``adopt``.
         """
         self._check_key(key)
-        base = Path(self._root) if self.is_local else self._cache / "workshop"
-        return base.joinpath(*PurePosixPath(key).parts)
+        if self.is_local:
+            return Path(self._root).joinpath(*PurePosixPath(key).parts)
+        return self._cache.workshop(key)
 
     def adopt(self, key: str, *, within: str, sha256: str | None = None) -> StoredFile:
         """Record a file that was made in its workshop; in a remote store it is sent there.
@@ -150,7 +170,8 @@ class MediaStore:
                 Path(target).parent.mkdir(parents=True, exist_ok=True)
                 _move_into_place(file, Path(target))
             else:
-                self._fs.put_file(str(file), target)
+                self._fs.put_file(str(file), target, **self._parts)
+                self._copy_into_cache(file, stored)
             self._write_record(stored)
         return stored
 
@@ -167,12 +188,13 @@ class MediaStore:
     def find(self, key: str) -> StoredFile | None:
         """Return the record of a stored file, or None; the file itself is not looked at."""
         self._check_key(key)
+        with _storage_errors(self._place(key)):
+            try:
+                data = self._fs.cat_file(self._path(_record_key(key)))
+            except FileNotFoundError:
+                return None
         try:
-            with self._fs.open(self._path(_record_key(key)), "rb") as stream:
-                values = json.loads(stream.read())
-            return StoredFile(**values)
-        except FileNotFoundError:
-            return None
+            return StoredFile(**json.loads(data))
         except (ValueError, TypeError):
             return None  # A record cut off by a crash counts as no record: the work is done again.
 
@@ -220,13 +242,8 @@ class MediaStore:
 
     def keys(self, prefix: str) -> list[str]:
         """Return the keys of all recorded files under a prefix, sorted."""
-        try:
-            found = self._fs.find(self._path(prefix))
-        except FileNotFoundError:
-            return []
-        records = [name for name in found if name.endswith(".json") and f"{name.removesuffix('.json')}" in set(found)]
-        start = len(self._root) + 1
-        return sorted(name.removesuffix(".json")[start:] for name in records)
+        found = set(self._names(prefix))
+        return sorted(name for name in found if f"{name}.json" in found)
 
     def remove(self, key: str) -> None:
         """Remove a file and its record; nothing happens where there is none."""
@@ -236,6 +253,45 @@ class MediaStore:
                     self._fs.rm_file(self._path(name))
                 except FileNotFoundError:
                     continue
+
+    def clear(self, prefix: str) -> int:
+        """Remove everything under a directory-like prefix, recorded or not, and what is cached of it.
+
+        Each record goes before its file, so that a crash in between leaves nothing that looks finished.
+
+        Returns:
+            How many files went, records included.
+
+        Raises:
+            StorageError: The storage does not let it be removed.
+        """
+        self._check_key(prefix)
+        names = self._names(prefix)
+        kept = {name: stored for name in names if f"{name}.json" in names and (stored := self.find(name))}
+        for name in sorted(names, key=lambda name: (name.removesuffix(".json") not in kept, name)):
+            with _storage_errors(self._place(name)):
+                try:
+                    self._fs.rm_file(self._path(name))
+                except FileNotFoundError:
+                    continue
+        if self.is_local:
+            shutil.rmtree(self._path(prefix), ignore_errors=True)
+        else:
+            for stored in kept.values():
+                self._cache.forget_file(stored.sha256)
+            self._cache.forget(prefix)
+        return len(names)
+
+    def _names(self, prefix: str) -> list[str]:
+        """Every file under a prefix, records too, as paths under the base."""
+        # With the slash: on S3, villa-2 begins with villa.
+        with _storage_errors(self._place(prefix)):
+            try:
+                found: list[str] = self._fs.find(f"{self._path(prefix).rstrip('/')}/" if prefix else self._root)
+            except FileNotFoundError:
+                return []
+        start = len(self._root) + 1
+        return sorted(name[start:] for name in found)
 
     def _fetch(self, stored: StoredFile) -> Path | None:
         if self.is_local:
@@ -247,16 +303,32 @@ class MediaStore:
             version = self._fs.ukey(self._path(stored.key))
         except FileNotFoundError:
             return None
-        path = self._cache / "files" / stored.sha256 / version[:16] / PurePosixPath(stored.key).name
+        path = self._cache.place(stored.sha256, version[:16], PurePosixPath(stored.key).name)
         if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f".{uuid.uuid4().hex}")
             try:
-                self._fs.get_file(self._path(stored.key), str(part))
+                self._fs.get_file(self._path(stored.key), str(part), **self._parts)
+                part.replace(path)
             except FileNotFoundError:
                 return None
-            part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+            self._cache.has_grown(stored.bytes)
         return path
+
+    def _copy_into_cache(self, file: Path, stored: StoredFile) -> None:
+        """Keep what was just sent, so that the next stage need not fetch it; it is only a saving."""
+        version = str(self._fs.ukey(self._path(stored.key)))
+        path = self._cache.place(stored.sha256, version[:16], PurePosixPath(stored.key).name)
+        if path.is_file():
+            return
+        part = path.with_name(f".{uuid.uuid4().hex}")
+        try:
+            os.link(file, part)
+        except OSError:
+            shutil.copyfile(file, part)
+        part.replace(path)
+        self._cache.has_grown(stored.bytes)
 
     def _write_record(self, stored: StoredFile) -> None:
         record = {
@@ -323,16 +395,40 @@ def _move_into_place(file: Path, target: Path) -> None:
         file.unlink()
 
 
+def _protocols(filesystem: Any) -> tuple[str, ...]:
+    found = filesystem.protocol
+    return (found,) if isinstance(found, str) else tuple(found)
+
+
 @contextmanager
 def _storage_errors(place: str) -> Iterator[None]:
     """Turn what the operating system or the remote storage says into one clear line."""
     try:
         yield
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        if "bucket does not exist" not in str(error):
+            raise
+        raise StorageError(f"{place}: there is no such bucket; create it, or correct the address") from error
+    except PermissionError as error:
+        raise StorageError(f"{place}: no permission ({_words(error)}); {_ACCESS}") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(f"{place}: the disk is full; free some space and run it again") from error
-        if isinstance(error, PermissionError):
-            raise StorageError(f"{place}: no permission to write or read here; check owner and credentials") from error
-        raise StorageError(f"{place}: {error.strerror or error}") from error
+        raise StorageError(f"{place}: {_words(error)}") from error
+    except Exception as error:
+        # Raised by the storage's client before fsspec made an OSError of it: no credentials, no connection.
+        if type(error).__module__.partition(".")[0] not in _CLIENTS:
+            raise
+        raise StorageError(f"{place}: {_words(error)}; {_ACCESS}") from error
+
+
+_CLIENTS = ("botocore", "aiobotocore", "aiohttp", "s3fs")
+_ACCESS = (
+    "check the owner of a local path, and for S3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL and the "
+    "rights to get, put, delete and list"
+)
+
+
+def _words(error: Exception) -> str:
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return " ".join(said.split()).rstrip(".")
