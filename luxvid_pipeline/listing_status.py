@@ -18,6 +18,7 @@ from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import TableIOManager, media_key
 from luxvid_pipeline.local_runs import open_instance
 from luxvid_pipeline.partitions import listing_partitions
+from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.settings import Settings
 
 
@@ -53,7 +54,7 @@ def statuses(settings: Settings, listing: str | None = None) -> list[ListingStat
     """
     if listing is not None:
         check_listing_key(listing)
-    store = MediaStore(settings.media, settings.cache)
+    store = open_media_store(settings)
     with open_instance(settings) as instance:
         known = sorted(instance.get_dynamic_partitions(str(listing_partitions.name)))
         if listing is not None and listing not in known:

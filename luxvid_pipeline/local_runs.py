@@ -28,7 +28,6 @@ from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.ports import ScoreComposer
 from luxvid_pipeline.domain.storyboard import Storyboard
 from luxvid_pipeline.domain.tables import from_table
-from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.memory import keep_memory_low, return_free_memory
@@ -38,6 +37,7 @@ from luxvid_pipeline.providers.chains import ScoreChain
 from luxvid_pipeline.providers.local.silence import SILENCE
 from luxvid_pipeline.resources.engines import LOCAL, engines_for, spent_by
 from luxvid_pipeline.resources.listing_sources import ListingSources
+from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.progress import ProgressBoard
 from luxvid_pipeline.resources.settings import Settings
@@ -216,7 +216,7 @@ def _score_ahead(listing: str, settings: Settings, board: ProgressBoard) -> tupl
     run_id = make_new_run_id()
     if settings.engines["score"][0] in {LOCAL, SILENCE}:
         return None, run_id
-    store = MediaStore(settings.media, settings.cache)
+    store = open_media_store(settings)
     storyboard = DocumentIOManager(store).load_partition("storyboard", listing, missing_ok=False)
     pairs = TableIOManager(store).load_partition("scene_pairs", listing, missing_ok=False)
     if not isinstance(storyboard, Storyboard) or pairs is None:

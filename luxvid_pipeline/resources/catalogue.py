@@ -12,10 +12,13 @@ import dagster as dg
 
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import DocumentIOManager, MediaIOManager, TableIOManager
+from luxvid_pipeline.ledger.approvals import SqlApprovals
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.providers.local.composer import LocalComposer
+from luxvid_pipeline.resources.approvals import ListingApprovals
 from luxvid_pipeline.resources.engines import engine_for
 from luxvid_pipeline.resources.listing_sources import ListingSources
+from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.progress import ProgressBoard, SilentBoard
 from luxvid_pipeline.resources.settings import Settings
@@ -37,8 +40,7 @@ def build_resources(
     """Return fresh resources; the environment is read when a run needs one, so loading needs no setting at all."""
 
     def store() -> MediaStore:
-        settings = read_settings()
-        return MediaStore(settings.media, settings.cache)
+        return open_media_store(read_settings())
 
     @contextmanager
     def ledger(_: dg.InitResourceContext) -> Iterator[SqlLedger]:
@@ -48,6 +50,15 @@ def build_resources(
         finally:
             opened.close()
 
+    @contextmanager
+    def approvals(_: dg.InitResourceContext) -> Iterator[ListingApprovals]:
+        settings = read_settings()
+        decisions = SqlApprovals(settings.database_url)
+        try:
+            yield ListingApprovals(settings, store(), decisions)
+        finally:
+            decisions.close()
+
     return {
         "media_store": _resource(store, "Files under LUXVID_MEDIA, each with its hash."),
         "listing_sources": _resource(lambda: ListingSources(read_settings()), "Which folder a listing is made from."),
@@ -56,6 +67,9 @@ def build_resources(
         "document_io": dg.IOManagerDefinition(lambda _: DocumentIOManager(store()), description="Documents as JSON."),
         "media_io": dg.IOManagerDefinition(lambda _: MediaIOManager(store()), description="Media files with a hash."),
         "ledger": dg.ResourceDefinition(ledger, description="Every paid request; opened at the first question."),
+        "listing_approvals": dg.ResourceDefinition(
+            approvals, description="Which listings wait for a person, and what was decided; opened at the first need."
+        ),
         "spare_composer": _resource(LocalComposer, "Who plays the score if no chosen engine can: music stops no film."),
         **{key: _engine(stage, read_settings) for key, stage in STAGE_RESOURCES.items()},
     }

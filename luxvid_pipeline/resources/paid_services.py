@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from luxvid_pipeline.domain.errors import SettingsError
-from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.ledger.database import Database
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.ledger.rate_limits import SqlRateLimits
+from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.settings import VENDOR_VARIABLES, Settings, Vendor
 from luxvid_pipeline.resources.shelf import MediaShelf
 
@@ -46,7 +46,7 @@ class PaidServices:
     @cached_property
     def shelf(self) -> MediaShelf:
         """Every paid result."""
-        return MediaShelf(MediaStore(self._settings.media, self._settings.cache))
+        return MediaShelf(open_media_store(self._settings))
 
     @cached_property
     def replicate(self) -> "Desk":
