@@ -1,0 +1,88 @@
+"""What is measured of a clip and of a score: the numbers, their units, nothing else.
+
+Belongs here: the records that ``media/measures/`` fills and ``domain/gates.py`` judges.
+Does not belong here: taking the measures, thresholds.
+
+Pixels are those of a frame 1920 wide, whatever the clip's size; brightness counts from 0 to 255.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipMeasures:
+    """What was measured of a clip, in one pass over its frames.
+
+    Attributes:
+        frames, seconds, fps, width_px, height_px: What it is; ``seconds`` to the end of the last frame.
+        constant_rate: Whether all frames are equally long.
+        first_ssim: Likeness of the first frame to the photo it begins on, 1 for the same; crop and zoom are allowed
+            for, what the photo does not show counts as 0.
+        last_ssim: The same of the last frame and the photo it ends on; None without one.
+        drift_ssim: Lowest likeness of any frame looked at to the nearer of its photos.
+        zoom: Magnification of the last frame over the first, by tracked features; above 1 went in.
+        travel_x, travel_y: Where the view went, in frame widths and heights, right and down positive.
+        followed: Part of the clip's steps in which the picture could be followed, 0 to 1.
+        moved_px: How far a corner of the frame travelled, in pixels.
+        fastest_px_s: Greatest speed of a corner over a quarter of a second, in pixels a second.
+        frozen_s: Longest run without any motion of the picture, in seconds.
+        frozen_tail_s: How long before its end the picture last moved.
+        still_s: Longest run of frames that are the same but for the encoder's noise; 0 in most clips.
+        black_s: Longest black run, in seconds.
+        flashes: Times in seconds at which the picture, or a good part of it, is suddenly brighter or darker and back.
+        flicker: How much the mean brightness trembles from frame to frame (RMS about its own course).
+        jumps: Times in seconds of cuts inside the clip.
+        judder_px: Deviation of the picture's motion from a smooth curve (RMS), in pixels.
+        judder_peak_px: The greatest such deviation.
+        bent_px: How far straight lines bend (sagitta of the most bent tenth), in pixels.
+        lines: Lines that were followed for it; below a handful ``bent_px`` says little.
+        softened_px: Blur added to the photo's sharpest edges at the clip's ends (sigma), in pixels.
+        softest_px: The same inside the clip, against its own first frame.
+    """
+
+    frames: int
+    seconds: float
+    fps: float
+    width_px: int
+    height_px: int
+    constant_rate: bool
+    first_ssim: float
+    last_ssim: float | None
+    drift_ssim: float
+    zoom: float
+    travel_x: float
+    travel_y: float
+    followed: float
+    moved_px: float
+    fastest_px_s: float
+    frozen_s: float
+    frozen_tail_s: float
+    still_s: float
+    black_s: float
+    flashes: tuple[float, ...]
+    flicker: float
+    jumps: tuple[float, ...]
+    judder_px: float
+    judder_peak_px: float
+    bent_px: float
+    lines: int
+    softened_px: float
+    softest_px: float
+
+    def as_facts(self) -> dict[str, Any]:
+        """Return the numbers as JSON, for a stored file's record and for Dagster's metadata."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @staticmethod
+    def from_facts(facts: Mapping[str, Any]) -> "ClipMeasures":
+        """Return the measures that ``as_facts`` wrote.
+
+        Raises:
+            TypeError: They were written by another version.
+        """
+        values: dict[str, Any] = dict(facts)
+        for name in ("flashes", "jumps"):
+            values[name] = tuple(values.get(name, ()))
+        return ClipMeasures(**values)

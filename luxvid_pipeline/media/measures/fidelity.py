@@ -1,0 +1,202 @@
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+"""How like a frame is to a photo, crop and zoom allowed for.
+
+Belongs here: structural similarity, laying a photo on a frame.
+Does not belong here: what two photos have in common (``media/overlap.py``), thresholds.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from luxvid_pipeline.domain.errors import MediaError
+from luxvid_pipeline.media.measures.look import WIDTH_PX, Grey
+from luxvid_pipeline.media.photo_decoding import decode_reduced_jpeg
+
+Floats = NDArray[np.float64]
+
+_FEATURES = 900
+_RATIO = 0.8
+_LEAST_INLIERS = 12
+_FIT_PX = 2.0
+_LONG_SIDE_PX = 640
+_LEAST_WIDTH_PX = 1900
+_LUMA = np.array([[0.0722, 0.7152, 0.2126]], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo made ready to be compared with frames.
+
+    Attributes:
+        name: File name, for errors.
+        small: Grey, its long side 640 pixels.
+        large: Grey, at least about as wide as a full frame where the photo is.
+        points, descriptors: Its features, in pixels of ``small``.
+    """
+
+    name: str
+    small: Grey
+    large: Grey
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How like a frame is to a photo.
+
+    Attributes:
+        ssim: Mean structural similarity over the whole frame, 1 for the same; what the photo does not show counts 0.
+        to_frame: Homography from pixels of the photo's ``small`` to pixels of the frame measured.
+        aligned: Whether features of both agree, so that ``to_frame`` is more than the plain filling of the frame.
+    """
+
+    ssim: float
+    to_frame: Floats
+    aligned: bool
+
+
+def read_photo(path: Path) -> Photo:
+    """Read a photo for comparison, a large JPEG at a reduced size.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MediaError(f"{path.name} cannot be read: {error.strerror}; run the asset listing_photos again") from error
+    picture = None
+    for reduced in (4, 2):
+        shrunk = decode_reduced_jpeg(data, reduced)
+        if shrunk is not None and shrunk.shape[1] >= _LEAST_WIDTH_PX:
+            picture = shrunk
+            break
+    if picture is None:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if picture is None:
+        raise MediaError(f"{path.name} cannot be read as a picture; run the asset listing_photos again")
+    pixels = np.asarray(picture, np.uint8)
+    large: Grey = np.asarray(cv2.transform(pixels, _LUMA), np.uint8).reshape(pixels.shape[:2])
+    scale = _LONG_SIDE_PX / max(large.shape)
+    size = (max(2, round(large.shape[1] * scale)), max(2, round(large.shape[0] * scale)))
+    small = np.asarray(cv2.resize(large, size, interpolation=cv2.INTER_AREA), np.uint8)
+    points, descriptors = features(small)
+    return Photo(path.name, small, large, points, descriptors)
+
+
+def features(grey: Grey) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return where a picture's features are and what they look like, for matching."""
+    found, described = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=0.02).detectAndCompute(grey, None)
+    if described is None or not found:  # pyright: ignore[reportUnnecessaryComparison]
+        return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
+    rooted = np.sqrt(described / np.maximum(described.sum(axis=1, keepdims=True), 1e-7))
+    return np.array([point.pt for point in found], np.float32), np.asarray(rooted, np.float32)
+
+
+def likeness(frame: Grey, photo: Photo) -> Likeness:
+    """Return how like a frame is to a photo, laid on it as well as crop, zoom and a turn of the camera allow.
+
+    The photo filling the frame from its middle is tried too, so a picture without features is still compared.
+
+    Args:
+        frame: Grey, ``WIDTH_PX`` wide.
+        photo: What it should show.
+    """
+    height, width = frame.shape
+    candidates = [(filling(photo.small.shape, (width, height)), False)]
+    candidates += [(found, True) for found in _alignments(photo, frame)]
+    seen = [Likeness(_seen_ssim(frame, photo, to_frame), to_frame, aligned) for to_frame, aligned in candidates]
+    return max(seen, key=lambda found: found.ssim)
+
+
+def as_framed(photo: Photo, found: Likeness, size: tuple[int, int]) -> Grey:
+    """Return the photo's finest picture as the frame frames it, in a size of its own.
+
+    Args:
+        photo: The photo.
+        found: How it lies on a frame ``WIDTH_PX`` wide.
+        size: Width and height wanted.
+    """
+    shrink = photo.small.shape[1] / photo.large.shape[1]
+    grow = size[0] / WIDTH_PX
+    to_size = _about_centres(grow) @ found.to_frame @ _about_centres(shrink)
+    return np.asarray(cv2.warpPerspective(photo.large, to_size, size, flags=cv2.INTER_AREA), np.uint8)
+
+
+def ssim(one: Grey, other: Grey) -> float:
+    """Return the structural similarity of two grey pictures of the same size, 1 for equal ones.
+
+    Source:
+        Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP 13(4), 2004.
+    """
+    return float(ssim_map(one, other).mean())
+
+
+def ssim_map(one: Grey, other: Grey) -> NDArray[np.float32]:
+    """Return the structural similarity of two grey pictures at each pixel."""
+    a, b = one.astype(np.float32), other.astype(np.float32)
+
+    def blurred(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(cv2.GaussianBlur(picture, (11, 11), 1.5), np.float32)
+
+    mean_a, mean_b = blurred(a), blurred(b)
+    variance_a = blurred(a * a) - mean_a**2
+    variance_b = blurred(b * b) - mean_b**2
+    covariance = blurred(a * b) - mean_a * mean_b
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    return np.asarray(
+        ((2 * mean_a * mean_b + c1) * (2 * covariance + c2))
+        / ((mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)),
+        np.float32,
+    )
+
+
+def filling(photo_shape: tuple[int, ...], size: tuple[int, int]) -> Floats:
+    """Return the homography that lays a photo on a frame, filling it from the photo's middle."""
+    rows, columns = photo_shape[:2]
+    scale = max(size[0] / columns, size[1] / rows)
+    x, y = ((side - 1) / 2 - scale * (own - 1) / 2 for side, own in zip(size, (columns, rows), strict=True))
+    return np.array([[scale, 0, x], [0, scale, y], [0, 0, 1]])
+
+
+def _alignments(photo: Photo, frame: Grey) -> list[Floats]:
+    points, descriptors = features(frame)
+    if len(points) < _LEAST_INLIERS or len(photo.points) < _LEAST_INLIERS:
+        return []
+    near = photo.descriptors @ descriptors.T
+    there = near.argmax(axis=1)
+    best = near[np.arange(len(near)), there]
+    second = np.partition(near, -2, axis=1)[:, -2]
+    distance, runner_up = np.sqrt(np.maximum(2 - 2 * best, 0)), np.sqrt(np.maximum(2 - 2 * second, 1e-9))
+    kept = distance < _RATIO * runner_up
+    if kept.sum() < _LEAST_INLIERS:
+        return []
+    here, seen = photo.points[kept], points[there[kept]]
+    found: list[Floats] = []
+    similar, agree = cv2.estimateAffinePartial2D(here, seen, method=cv2.RANSAC, ransacReprojThreshold=_FIT_PX)
+    if similar is not None and agree.sum() >= _LEAST_INLIERS:  # pyright: ignore[reportUnnecessaryComparison]
+        found.append(np.vstack([similar, [0.0, 0.0, 1.0]]))
+    fitted, agree = cv2.findHomography(here, seen, method=cv2.USAC_MAGSAC, ransacReprojThreshold=_FIT_PX)
+    if fitted is not None and agree is not None and agree.sum() >= 2 * _LEAST_INLIERS:  # pyright: ignore[reportUnnecessaryComparison]
+        found.append(np.asarray(fitted, np.float64))
+    return [each for each in found if 0.2 < abs(np.linalg.det(each[:2, :2])) < 25]
+
+
+def _seen_ssim(frame: Grey, photo: Photo, to_frame: Floats) -> float:
+    size = (frame.shape[1], frame.shape[0])
+    # Shrunk by more than the samples lie apart, the photo would alias.
+    step = float(np.sqrt(abs(np.linalg.det(to_frame[:2, :2]))))
+    small = cv2.GaussianBlur(photo.small, (0, 0), 0.5 / step) if step < 0.8 else photo.small
+    laid = cv2.warpPerspective(small, to_frame, size, flags=cv2.INTER_LINEAR)
+    seen = cv2.warpPerspective(np.full_like(photo.small, 255), to_frame, size, flags=cv2.INTER_NEAREST) > 0
+    return float((ssim_map(frame, np.asarray(laid, np.uint8)) * seen).mean())
+
+
+def _about_centres(scale: float) -> Floats:
+    """Pixel centres of a picture to those of the same picture ``scale`` times as large."""
+    return np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
