@@ -2,20 +2,21 @@
 
 Belongs here: walking the folder without ever leaving it, telling pictures from stray files, tying the manifest's file
 names to the files that are there.
-Does not belong here: the manifest's shape (``domain/listing.py``), decoding pictures (``media/photos.py``), fetching a
-folder from an inbox.
+Does not belong here: the manifest's shape (``domain/listing.py``), decoding pictures (``media/photos.py``), fetching
+photos (``media/remote_photos.py``) or a whole folder (``resources/inbox.py``).
 """
 
 import difflib
 import os
 import stat
-import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from luxvid_pipeline.domain.arrivals import REJECTED_NAME, SeenFile, to_fetch
+from luxvid_pipeline.domain.arrivals import plain_name as _plain
 from luxvid_pipeline.domain.errors import InputError, ListingError
-from luxvid_pipeline.domain.listing import MANIFEST_NAME, ListingManifest, parse_manifest
+from luxvid_pipeline.domain.listing import MANIFEST_NAME, ListingManifest, PhotoEntry, parse_manifest
 
 _READ = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif", ".tif", ".tiff", ".heic", ".heif", ".hif")
 _REFUSED = (".svg", ".svgz", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")
@@ -29,7 +30,9 @@ NOT_PHOTOS_MARK = ".nomedia"
 """A subfolder that holds a file of this name is not looked into, as on Android; the listing's own folder always is."""
 
 _LARGEST_MANIFEST_BYTES = 1_000_000
-_STRAY_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "lost+found"})
+_STRAY_NAMES = frozenset(
+    {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "lost+found", REJECTED_NAME.lower()}
+)
 _SNIFFED_BYTES = 64
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*")
 _ISO_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
@@ -45,6 +48,9 @@ class ListingFolder:
         photo_files: Files that are or claim to be pictures, relative to the folder, sorted by name.
         other_files: Everything else that is not hidden or litter, the brand's logo included.
         links_out: Links that lead out of the folder; they are never followed.
+        to_fetch: Photos that the manifest gives by ``source_url`` and that are not in the folder.
+        fetched: Where the files of fetched photos lie, by name; from ``with_fetched``.
+        not_fetched: Why a photo could not be fetched, by name.
     """
 
     folder: Path
@@ -52,6 +58,29 @@ class ListingFolder:
     photo_files: tuple[Path, ...]
     other_files: tuple[Path, ...] = ()
     links_out: tuple[Path, ...] = ()
+    to_fetch: tuple[PhotoEntry, ...] = ()
+    fetched: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    not_fetched: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def path(self, file: Path) -> Path:
+        """Return where the bytes of one of ``photo_files`` lie."""
+        return self.fetched.get(file.as_posix(), self.folder / file)
+
+    def with_fetched(self, fetched: Mapping[str, Path], not_fetched: Mapping[str, str]) -> "ListingFolder":
+        """Return the folder with its photos by reference among the others.
+
+        Args:
+            fetched: Local files by the photos' names.
+            not_fetched: Reasons by the names of those that could not be fetched; each gets its row too.
+        """
+        more = [Path(name) for name in (*fetched, *not_fetched)]
+        return replace(
+            self,
+            photo_files=tuple(sorted((*self.photo_files, *more), key=_sort_key)),
+            to_fetch=(),
+            fetched=dict(fetched),
+            not_fetched=dict(not_fetched),
+        )
 
     @property
     def logo_candidates(self) -> tuple[Path, ...]:
@@ -71,7 +100,7 @@ def read_listing_folder(folder: Path) -> ListingFolder:
 
     Raises:
         InputError: There is no such folder, it cannot be read, or it holds no picture at all.
-        ListingError: ``listing.yaml`` is unreadable, or names a file that is not there.
+        ListingError: ``listing.yaml`` is unreadable, or names a file that is neither there nor given by ``source_url``.
     """
     root = folder.expanduser()
     if not root.exists():
@@ -98,7 +127,8 @@ def read_listing_folder(folder: Path) -> ListingFolder:
             photos.append(file)
         else:
             others.append(file)
-    if not photos:
+    by_reference = to_fetch(manifest, (file.as_posix() for file in files))
+    if not photos and not by_reference:
         held = f" ({len(others)} other file{'s'[: len(others) - 1]})" if others else ""
         raise InputError(f"{folder} holds no photos{held}; put the listing's pictures (JPEG, PNG, HEIC, …) into it")
     return ListingFolder(
@@ -107,7 +137,38 @@ def read_listing_folder(folder: Path) -> ListingFolder:
         photo_files=tuple(photos),
         other_files=tuple(others),
         links_out=tuple(links_out),
+        to_fetch=by_reference,
     )
+
+
+def read_manifest(folder: Path) -> ListingManifest:
+    """Return what a folder's ``listing.yaml`` says, an empty manifest where there is none.
+
+    Raises:
+        ListingError: It is unreadable; the message names line and field.
+    """
+    return _read_manifest(folder)
+
+
+def seen_files(folder: Path) -> tuple[SeenFile, ...]:
+    """Return the files of a folder without opening one: one scan a directory, one stat a file, sorted by name.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    found: list[SeenFile] = []
+    for file, entry in _entries(folder, Path(), 0):
+        try:
+            known = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # moved away meanwhile; the next look tells
+            continue
+        found.append(SeenFile(file.as_posix(), known.st_size, str(known.st_mtime_ns)))
+    return tuple(sorted(found, key=lambda file: file.name))
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is or claims to be a picture, by its ending or by its first bytes."""
+    return _may_be_picture(path)
 
 
 def shown_name(file: Path) -> str:
@@ -118,7 +179,7 @@ def shown_name(file: Path) -> str:
 def _walk(root: Path) -> tuple[list[Path], list[Path]]:
     files: list[Path] = []
     links_out: list[Path] = []
-    for file in _entries(root, Path(), 0):
+    for file, _ in _entries(root, Path(), 0):
         path = root / file
         if path.is_symlink():
             if not _stays_inside(path, root):
@@ -131,7 +192,7 @@ def _walk(root: Path) -> tuple[list[Path], list[Path]]:
     return sorted(files, key=_sort_key), sorted(links_out, key=_sort_key)
 
 
-def _entries(root: Path, below: Path, level: int) -> Iterator[Path]:
+def _entries(root: Path, below: Path, level: int) -> Iterator[tuple[Path, os.DirEntry[str]]]:
     with os.scandir(root / below) as scanned:
         entries = list(scanned)
     if level > 0 and any(entry.name == NOT_PHOTOS_MARK for entry in entries):
@@ -143,7 +204,7 @@ def _entries(root: Path, below: Path, level: int) -> Iterator[Path]:
             if level < DEEPEST_LEVEL:
                 yield from _entries(root, below / entry.name, level + 1)
         else:
-            yield below / entry.name
+            yield below / entry.name, entry
 
 
 def _stays_inside(link: Path, root: Path) -> bool:
@@ -156,11 +217,6 @@ def _stays_inside(link: Path, root: Path) -> bool:
 def _sort_key(file: Path) -> tuple[str, str]:
     name = file.as_posix()
     return _plain(name), name
-
-
-def _plain(name: str) -> str:
-    """One spelling for names that differ only in case or in how accents are composed (macOS takes them apart)."""
-    return unicodedata.normalize("NFC", name.replace("\\", "/").removeprefix("./")).casefold()
 
 
 def _may_be_picture(path: Path) -> bool:
@@ -210,6 +266,8 @@ def _named_as_on_disk(manifest: ListingManifest, files: Sequence[Path], root: Pa
     missing: list[str] = []
     for index, entry in enumerate(entries):
         found = entry.file if entry.file in exact else alike.get(_plain(entry.file))
+        if found is None and entry.source_url:
+            continue
         if found is None:
             near = difflib.get_close_matches(_plain(entry.file), alike, n=1)
             missing.append(repr(entry.file) + (f" (is it {alike[near[0]]!r}?)" if near else ""))

@@ -89,7 +89,10 @@ def read_photos(
     with _scratch_in(into) as scratch:
 
         def read(file: Path, reader: _Reader = reader) -> _Read:
-            return reader.read(folder.folder / file, shown_name(file), sources.get(file.as_posix()), scratch)
+            name, source_url = shown_name(file), sources.get(file.as_posix())
+            if file.as_posix() in folder.not_fetched:
+                return _Read(_unread(name, source_url, folder.not_fetched[file.as_posix()]))
+            return reader.read(folder.path(file), name, source_url, scratch)
 
         reads = _in_parallel(read, files, workers or _cores(), progress)
         here = {each.record.photo_id for each in reads}
