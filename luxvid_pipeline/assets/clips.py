@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from luxvid_pipeline.assets.approval import ApprovalGate
 from luxvid_pipeline.assets.metadata import (
     OWNERS,
     Stopwatch,
@@ -36,6 +37,7 @@ from luxvid_pipeline.media.probe import probe_video
 from luxvid_pipeline.media.sheets import as_markdown, frames_of, strip
 from luxvid_pipeline.partitions import listing_scene_partitions, scenes_of_a_listing, split_key
 from luxvid_pipeline.providers.interrupts import run_to_its_end
+from luxvid_pipeline.resources.approvals import ListingApprovals
 from luxvid_pipeline.resources.progress import ProgressBoard
 
 CODE_VERSION = "3"
@@ -51,6 +53,8 @@ class _Stage:
     store: MediaStore
     progress: ProgressBoard
     at_once: asyncio.Semaphore
+    gate: ApprovalGate
+    inputs: "_Inputs"
 
 
 @dg.asset(
@@ -77,6 +81,7 @@ def scene_clips(
     clip_generator: dg.ResourceParam[ClipGenerator],
     media_store: dg.ResourceParam[MediaStore],
     progress: dg.ResourceParam[ProgressBoard],
+    listing_approvals: dg.ResourceParam[ListingApprovals],
 ) -> Iterator[dg.Output[StoredFile]]:
     """One silent clip a scene in the film's own format; all scenes of a listing are shot at the same time."""
     if not context.partition_keys:
@@ -92,6 +97,8 @@ def scene_clips(
         store=media_store,
         progress=progress,
         at_once=asyncio.Semaphore(clip_generator.most_at_once),
+        gate=ApprovalGate(listing_approvals),
+        inputs=inputs,
     )
     requests = {key: inputs.request(key, media_store, context.run.run_id) for key in context.partition_keys}
     for key, request in requests.items():
@@ -121,6 +128,7 @@ async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> None:
     stored = await asyncio.to_thread(stage.store.kept, key, made_from)
     reused = stored is not None
     if stored is None:
+        await asyncio.to_thread(stage.inputs.pass_gate, stage.gate, request.listing)
         async with stage.at_once:
             stage.progress.report("clips", scene_key, 0.0)
             with stage.store.scratch() as scratch:
@@ -217,6 +225,10 @@ class _Inputs:
     def pair(self, partition: str) -> ScenePair:
         listing, scene_key = split_key(partition)
         return self._pairs[listing][scene_key]
+
+    def pass_gate(self, gate: ApprovalGate, listing: str) -> None:
+        """Return if a listing may be shot; see ``ApprovalGate``."""
+        gate.pass_through(listing, self._storyboards[listing], list(self._pairs[listing].values()))
 
     def request(self, partition: str, store: MediaStore, run_id: str = "") -> ClipRequest | None:
         """Return what to shoot for one partition, and who pays; None where the film does without the scene."""

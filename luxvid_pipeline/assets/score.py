@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
+from luxvid_pipeline.assets.approval import ApprovalGate
 from luxvid_pipeline.assets.metadata import (
     OWNERS,
     Stopwatch,
@@ -37,6 +38,7 @@ from luxvid_pipeline.media.loudness import measure_loudness
 from luxvid_pipeline.media.sheets import as_markdown
 from luxvid_pipeline.partitions import listing_partitions
 from luxvid_pipeline.providers.chains import COST_NOTHING, ScoreChain, after, composers_of
+from luxvid_pipeline.resources.approvals import ListingApprovals
 from luxvid_pipeline.resources.progress import ProgressBoard
 
 CODE_VERSION = "1"
@@ -58,14 +60,18 @@ def soundtrack(
     spare_composer: dg.ResourceParam[ScoreComposer],
     media_store: dg.ResourceParam[MediaStore],
     progress: dg.ResourceParam[ProgressBoard],
+    listing_approvals: dg.ResourceParam[ListingApprovals],
 ) -> StoredFile:
     """The progressive score, 4 s, 8 s, … to the film's end; every stage is kept, so a crash resumes at its stage."""
     watch = Stopwatch()
     listing = context.partition_key
     manifest = manifest_of(media_store, listing)
     account = account_of(listing, manifest, "score", context.run.run_id)
-    request = score_request(listing, storyboard, from_table(scene_pairs, ScenePair), account)
-    stages = _Stages(request, media_store, progress)
+    pairs = from_table(scene_pairs, ScenePair)
+    request = score_request(listing, storyboard, pairs, account)
+    if not any(kept_score(media_store, request, composer.engine) for composer in composers_of(score_composer)):
+        ApprovalGate(listing_approvals).pass_through(listing, storyboard, pairs)
+    stages = ScoreStages(request, media_store, progress)
     stored, engines = stages.play(composers_of(score_composer), spare_composer)
     made = len(engines)
     so_far = media_store.open(stored.key)
@@ -137,7 +143,7 @@ def _made_from(request: ScoreRequest, engine: str, stage: int) -> str:
     return digest([request.fingerprint(engine, stage), CODE_VERSION])
 
 
-class _Stages:
+class ScoreStages:
     """The stages of one score in the store."""
 
     def __init__(self, request: ScoreRequest, store: MediaStore, progress: ProgressBoard) -> None:

@@ -160,4 +160,5 @@ _MEDIA_NAMES: Mapping[str, str] = {
     "scene_clips": ".mp4",
     "soundtrack": "/score.flac",
     "property_video": "/film.mp4",
+    "animatic": "/animatic.mp4",
 }

@@ -1,0 +1,103 @@
+"""The gate before money: nothing is shot or played for a listing until its plan is approved.
+
+Belongs here: stopping the work, and telling a person what to look at and which commands decide.
+Does not belong here: whether a plan is approved (``resources/approvals.py``), what it costs (``assets/costs.py``),
+making the animatic (``assets/animatic.py``).
+"""
+
+import threading
+from dataclasses import dataclass
+from decimal import Decimal
+
+from luxvid_pipeline.domain.approvals import Plan
+from luxvid_pipeline.domain.errors import ApprovalMissingError
+from luxvid_pipeline.domain.pairs import ScenePair
+from luxvid_pipeline.domain.payments import Estimate
+from luxvid_pipeline.domain.storyboard import Storyboard
+from luxvid_pipeline.io_managers.values import media_key
+from luxvid_pipeline.resources.approvals import ListingApprovals
+
+
+class ApprovalGate:
+    """Lets work on a listing pass, or raises; each listing's plan is looked up once.
+
+    For use by several threads at once.
+    """
+
+    def __init__(self, approvals: ListingApprovals) -> None:
+        """Look up decisions in ``approvals``."""
+        self._approvals = approvals
+        self._found: dict[str, ApprovalMissingError | None] = {}
+        self._lock = threading.Lock()
+
+    def pass_through(self, listing: str, storyboard: Storyboard, pairs: list[ScenePair]) -> None:
+        """Return if this plan may go on to what costs money.
+
+        Args:
+            listing: Listing key.
+            storyboard: What the caller is about to make.
+            pairs: From which photos.
+
+        Raises:
+            ApprovalMissingError: The listing waits for a person, or this plan was rejected.
+        """
+        with self._lock:
+            if listing not in self._found:
+                plan = self._approvals.plan_of(listing, storyboard, pairs)
+                state = self._approvals.state(listing, plan)
+                self._found[listing] = None if state.may_go_on else missing_error(self._approvals, plan)
+            error = self._found[listing]
+        if error is not None:
+            raise error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The animatic that was made of a plan.
+
+    Attributes:
+        key: Its key in the store.
+        address: Where it lies, for people.
+        estimate: What going on was expected to cost when it was made.
+    """
+
+    key: str
+    address: str
+    estimate: Estimate
+
+
+def animatic_of(approvals: ListingApprovals, plan: Plan) -> Shown | None:
+    """Return the animatic of exactly this plan; None if none was made of it."""
+    store = approvals.store
+    stored = store.find(media_key("animatic", plan.listing))
+    if stored is None or stored.facts.get("plan") != plan.digest:
+        return None
+    low, high = (Decimal(str(stored.facts.get(name, 0))) for name in ("estimate_low_usd", "estimate_high_usd"))
+    return Shown(key=stored.key, address=f"{store.base}/{stored.key}", estimate=Estimate(low_usd=low, high_usd=high))
+
+
+def missing_error(approvals: ListingApprovals, plan: Plan) -> ApprovalMissingError:
+    """Return the error that says what a listing waits for, where its animatic lies and how to decide."""
+    listing = plan.listing
+    decision = approvals.decision(listing, plan)
+    shown = animatic_of(approvals, plan)
+    if shown is None:
+        look = f"run the asset animatic of {listing} to see it and what it would cost (luxvid render does)"
+    else:
+        look = f"look at {shown.address} (the film is {told_range(shown.estimate)})"
+    redirect = f'luxvid direct {listing} --scene 3 --note "…"'
+    if decision is not None:
+        return ApprovalMissingError(
+            f"{listing}: this plan was rejected by {decision.by}: {decision.because.rstrip('.')}. Change it with "
+            f"'{redirect}', or think again: {look}, then 'luxvid approve {listing}'"
+        )
+    return ApprovalMissingError(
+        f"{listing}: its plan waits for approval: {look}, then 'luxvid approve {listing}', "
+        f"'luxvid reject {listing} --because \"…\"' or '{redirect}'"
+    )
+
+
+def told_range(price: Estimate) -> str:
+    """Return an estimate in words, ``estimated at $1.20 to $3.40``."""
+    low, high = (f"${amount:.2f}" for amount in (price.low_usd, price.high_usd))
+    return f"estimated at {high}" if low == high else f"estimated at {low} to {high}"

@@ -1,0 +1,215 @@
+"""What making a directed listing's film would cost now: its clips and its score, with the engines that are set.
+
+Belongs here: the lines of an estimate, and what is made or paid for already.
+Does not belong here: prices (``domain/pricing.py``), what direction costs (``estimates.py``), printing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from luxvid_pipeline.assets.clips import kept_clip
+from luxvid_pipeline.assets.metadata import account_of, manifest_of
+from luxvid_pipeline.assets.photos import working_photos
+from luxvid_pipeline.assets.score import kept_score, score_request
+from luxvid_pipeline.domain.errors import DamagedMediaError, InvalidRequestError
+from luxvid_pipeline.domain.listing import ListingManifest
+from luxvid_pipeline.domain.pairs import ScenePair
+from luxvid_pipeline.domain.payments import FREE, ZERO_USD, Estimate, PaymentState
+from luxvid_pipeline.domain.photos import WorkingPhoto
+from luxvid_pipeline.domain.ports import ClipRequest, ScoreRequest
+from luxvid_pipeline.domain.storyboard import Storyboard
+from luxvid_pipeline.domain.tables import from_table
+from luxvid_pipeline.io_managers.store import MediaStore
+from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager
+from luxvid_pipeline.resources.engines import engine_for, engines_for
+from luxvid_pipeline.resources.paid_services import PaidServices
+from luxvid_pipeline.resources.settings import Settings
+
+MADE = "made already"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostLine:
+    """One line of an estimate.
+
+    Attributes:
+        stage: ``tagger``, ``writer``, ``selector``, ``clips`` or ``score``.
+        scene: Scene key, empty for a whole listing.
+        engine: Who would do it.
+        low_usd: Least it would cost now, in dollars.
+        high_usd: Most it would cost now; what a budget has to hold.
+        note: Why it costs nothing, or what is uncertain; empty if there is nothing to say.
+    """
+
+    stage: str
+    scene: str = ""
+    engine: str
+    low_usd: Decimal
+    high_usd: Decimal
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectedListing:
+    """A listing as far as its pairs.
+
+    Attributes:
+        listing: Listing key.
+        manifest: What the listing says.
+        photos: Every kept photo.
+        storyboard: What will be shot.
+        pairs: From which photos.
+    """
+
+    listing: str
+    manifest: ListingManifest
+    photos: Sequence[WorkingPhoto]
+    storyboard: Storyboard
+    pairs: Sequence[ScenePair]
+
+    def clip_requests(self) -> Iterator[ClipRequest]:
+        """Give the clips that are planned, in the order of the film."""
+        photos = {photo.record.photo_id: photo for photo in self.photos}
+        pairs = {pair.scene: pair for pair in self.pairs}
+        for shot in self.storyboard.shots:
+            pair = pairs.get(shot.scene)
+            if pair is None or pair.first_photo is None:
+                continue
+            yield ClipRequest(
+                listing=self.listing,
+                shot=shot,
+                first=photos[pair.first_photo],
+                last=photos[pair.last_photo] if pair.last_photo else None,
+                overlap=pair.overlap,
+                account=account_of(self.listing, self.manifest, "clips", ""),
+            )
+
+    def score(self) -> ScoreRequest:
+        """Return the score that fits the scenes."""
+        return score_request(self.listing, self.storyboard, list(self.pairs))
+
+
+def read_directed(store: MediaStore, listing: str) -> DirectedListing:
+    """Return a listing as it lies in a store.
+
+    Raises:
+        DamagedMediaError: It has no pairs yet, or a file is not the one that was recorded.
+    """
+    board = DocumentIOManager(store).load_partition("storyboard", listing, missing_ok=False)
+    if not isinstance(board, Storyboard):
+        raise DamagedMediaError(f"the storyboard of {listing} cannot be read: run the asset storyboard for it")
+    return DirectedListing(
+        listing=listing,
+        manifest=manifest_of(store, listing),
+        photos=working_photos(store, stored_table(store, "listing_photos", listing)),
+        storyboard=board,
+        pairs=from_table(stored_table(store, "scene_pairs", listing), ScenePair),
+    )
+
+
+def stored_table(store: MediaStore, asset: str, listing: str) -> pl.DataFrame:
+    """Return an asset's table.
+
+    Raises:
+        DamagedMediaError: It was never made, or it is not the one that was recorded.
+    """
+    found = TableIOManager(store).load_partition(asset, listing, missing_ok=False)
+    if found is None:
+        raise DamagedMediaError(f"{asset} of {listing} cannot be read: run the asset {asset} for it")
+    return found
+
+
+def making_lines(
+    directed: DirectedListing, store: MediaStore, settings: Settings, services: PaidServices | None = None
+) -> list[CostLine]:
+    """Return what clips and score of a directed listing would cost now; nothing is sent to anybody.
+
+    Args:
+        directed: The listing.
+        store: Where what is made already lies.
+        settings: The environment, with the engines that are chosen.
+        services: Ledger and vendors, to be shared; fresh ones unless given.
+
+    Raises:
+        SettingsError: An engine is unknown or its key is missing.
+        LedgerError: What is paid for cannot be read.
+    """
+    services = services or PaidServices(settings)
+    shooting, playing = (engines_for(stage, settings, services) for stage in ("clips", "score"))
+    shooter: str = engine_for("clips", settings, services).engine
+    lines: list[CostLine] = []
+    for request in directed.clip_requests():
+        if kept_clip(store, request, shooter) is not None:
+            lines.append(_nothing("clips", request.shot.scene, shooting[0].engine, MADE))
+        else:
+            lines.append(_clip_line(request, shooting, services))
+    score = directed.score()
+    if any(kept_score(store, score, composer.engine) is not None for composer in playing):
+        lines.append(_nothing("score", "", playing[0].engine, MADE))
+    else:
+        lines.append(cost_line("score", playing, lambda engine: engine.estimate(score)))
+    return lines
+
+
+def total(lines: Sequence[CostLine]) -> Estimate:
+    """Return the sum of an estimate's lines."""
+    return Estimate(
+        low_usd=sum((line.low_usd for line in lines), ZERO_USD),
+        high_usd=sum((line.high_usd for line in lines), ZERO_USD),
+    )
+
+
+def is_made(store: MediaStore, settings: Settings, listing: str) -> bool:
+    """Whether every clip and the score of a listing's plan are there already, so that going on costs nothing.
+
+    Raises:
+        DamagedMediaError: The listing was never directed, or a file is damaged.
+        SettingsError: An engine is unknown or its key is missing.
+    """
+    return all(line.note == MADE for line in making_lines(read_directed(store, listing), store, settings))
+
+
+def _clip_line(request: ClipRequest, engines: Sequence[Any], services: PaidServices) -> CostLine:
+    scene = request.shot.scene
+    line = cost_line("clips", engines, lambda engine: engine.estimate(request), scene)
+    chosen = next(engine for engine in engines if engine.engine == line.engine)
+    if not hasattr(chosen, "paid_request"):
+        return line
+    paid = services.ledger.payment(chosen.paid_request(request).key)
+    if paid is not None and paid.state is PaymentState.DELIVERED:
+        return _nothing("clips", scene, line.engine, "paid for already")
+    return line
+
+
+def cost_line(stage: str, engines: Sequence[Any], ask: Callable[[Any], Estimate], scene: str = "") -> CostLine:
+    """Return the line of the first engine that takes the work; what a later one would cost instead is not added.
+
+    Raises:
+        InvalidRequestError: No engine of the chain takes it.
+    """
+    notes: list[str] = []
+    for engine in engines:
+        try:
+            price = ask(engine) if hasattr(engine, "estimate") else FREE
+        except InvalidRequestError as error:
+            if engine is engines[-1]:
+                raise
+            notes.append(f"{engine.engine} cannot: {error}")
+            continue
+        return CostLine(
+            stage=stage,
+            scene=scene,
+            engine=engine.engine,
+            low_usd=price.low_usd,
+            high_usd=price.high_usd,
+            note="; ".join(notes),
+        )
+    raise RuntimeError(f"no engine is chosen for {stage}")
+
+
+def _nothing(stage: str, scene: str, engine: str, note: str) -> CostLine:
+    return CostLine(stage=stage, scene=scene, engine=engine, low_usd=ZERO_USD, high_usd=ZERO_USD, note=note)
