@@ -47,6 +47,21 @@ _ASSET = "scene_clips"
 Packet = Any
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a file's pictures.
+
+    Attributes:
+        path: The file.
+        start: Its first frame, which has to be a key frame.
+        frames: Its length; None for all the rest.
+    """
+
+    path: Path
+    start: int = 0
+    frames: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilmFacts:
     """What a finished film is.
@@ -127,11 +142,19 @@ def assemble_film(
             raise MediaError(f"{into.name}: {frames} frames were joined where {planned} were planned")
         samples = round(frames / format.fps * SAMPLE_RATE_HZ)
         if silent:
-            loudness = _encode_aac(np.zeros((samples, 2), dtype=np.float32), wav, aac)
+            loudness = encode_silence(samples, wav, aac)
         else:
-            loudness = _master(decode_audio(score), samples, wav, aac, score.name, progress)
+            loudness = master_sound(
+                decode_audio(score),
+                samples,
+                wav,
+                aac,
+                score.name,
+                progress=lambda done: progress(0.4 + 0.5 * done),
+            )
         progress(0.9)
-        _mux(parts, aac, unfinished, frames=frames, samples=samples, film_format=format)
+        stretches = [Stretch(part) for part in parts]
+        join_packets(stretches, aac, unfinished, frames=frames, samples=samples, film_format=format)
         unfinished.replace(into)
     except OSError as error:
         raise StorageError(f"{into.name}: the film could not be written: {error.strerror or error}") from error
@@ -242,47 +265,74 @@ class _Picture:
     shown: int
 
 
-def _pictures(path: Path, container: Any) -> Iterator[list[_Picture]]:
-    """A file's picture packets in the order they are stored, with the number of the frame each one shows."""
+def _pictures(part: Stretch, container: Any) -> list[_Picture]:
+    """A part's picture packets in the order they are stored, with the number of the frame each one shows.
+
+    Raises:
+        MediaError: There are none, or it does not begin with a key frame or end before one.
+    """
     stream = container.streams.video[0]
     packets = [packet for packet in container.demux(stream) if packet.size and packet.pts is not None]
-    if not packets:
-        raise MediaError(f"{path.name}: its picture track is empty; run the asset {_ASSET} again for it")
     place = {pts: number for number, pts in enumerate(sorted(packet.pts for packet in packets))}
-    yield [_Picture(packet, place[packet.pts]) for packet in packets]
+    end = len(packets) if part.frames is None else part.start + part.frames
+    stored = [
+        _Picture(packet, place[packet.pts] - part.start) for packet in packets if part.start <= place[packet.pts] < end
+    ]
+    if not stored:
+        raise MediaError(f"{part.path.name}: its picture track is empty; run the asset {_ASSET} again for it")
+    after = next((packet for packet in packets if place[packet.pts] == end), None)
+    if not stored[0].packet.is_keyframe or (after is not None and not after.is_keyframe) or end > len(packets):
+        raise MediaError(f"{part.path.name}: frames {part.start} to {end} cannot be cut out without an encode")
+    return stored
 
 
-def _reordering(part: Path) -> int:
+def _reordering(part: Stretch) -> int:
     """How many frames a part's pictures are decoded ahead of the one that is shown."""
-    with av.open(str(part)) as container:
-        (pictures,) = _pictures(part, container)
+    with av.open(str(part.path)) as container:
+        pictures = _pictures(part, container)
     return max(stored - picture.shown for stored, picture in enumerate(pictures))
 
 
-def _mux(parts: Sequence[Path], aac: Path, into: Path, *, frames: int, samples: int, film_format: FilmFormat) -> None:
+def join_packets(
+    parts: Sequence[Stretch], aac: Path | None, into: Path, *, frames: int, samples: int, film_format: FilmFormat
+) -> None:
     """Write the MP4: the parts' packets one after the other, the sound's beside them; nothing is encoded.
 
     Both tracks begin at 0 without an edit list, which platforms ask to do without: the pictures' reordering is kept
     in negative composition offsets, and the sound was encoded without its first frame (``_encode_aac``).
+
+    Args:
+        parts: What is shown, in order; each begins with a key frame and ends before one.
+        aac: The sound, as ``master_sound`` encodes it; None for a film without a sound track.
+        into: The MP4 to write.
+        frames: Length of all parts together.
+        samples: Length of the sound, 48 000 a second.
+        film_format: Size and rate of the parts.
+
+    Raises:
+        MediaError: A part cannot be cut there, the parts were encoded with different settings, or writing failed.
     """
     options = {"movflags": "+faststart+negative_cts_offsets", "use_editlist": "0", "fflags": "+bitexact"}
     with ExitStack() as stack:
         try:
-            opened = [stack.enter_context(av.open(str(part))) for part in parts]
-            sound = stack.enter_context(av.open(str(aac)))
+            files = {part.path: stack.enter_context(av.open(str(part.path))) for part in parts}
+            opened = [files[part.path] for part in parts]
+            sound = stack.enter_context(av.open(str(aac))) if aac is not None else None
             film = stack.enter_context(av.open(str(into), "w", format="mp4", options=options))
             video = film.add_stream_from_template(opened[0].streams.video[0])
-            audio = film.add_stream_from_template(sound.streams.audio[0])
+            audio = film.add_stream_from_template(sound.streams.audio[0]) if sound is not None else None
             base = Fraction(1, timescale(film_format.fps))
-            video.time_base, audio.time_base = base, Fraction(1, SAMPLE_RATE_HZ)
+            video.time_base = base
+            if audio is not None:
+                audio.time_base = Fraction(1, SAMPLE_RATE_HZ)
             extradata = opened[0].streams.video[0].codec_context.extradata
             for part, container in zip(parts, opened, strict=True):
                 if container.streams.video[0].codec_context.extradata != extradata:
                     raise MediaError(
-                        f"{part.name}: encoded with other settings than {parts[0].name}; "
+                        f"{part.path.name}: encoded with other settings than {parts[0].path.name}; "
                         f"run the asset {_ASSET} again for it"
                     )
-            tracks = _interleaved(parts, opened, sound, frames, samples, film_format)
+            tracks = _interleaved(parts, sound, frames, samples, film_format)
             for packet, is_picture, pts, dts, length in tracks:
                 packet.stream = video if is_picture else audio
                 packet.time_base = base if is_picture else Fraction(1, SAMPLE_RATE_HZ)
@@ -293,10 +343,10 @@ def _mux(parts: Sequence[Path], aac: Path, into: Path, *, frames: int, samples: 
 
 
 def _interleaved(
-    parts: Sequence[Path], opened: Sequence[Any], sound: Any, frames: int, samples: int, film_format: FilmFormat
+    parts: Sequence[Stretch], sound: Any, frames: int, samples: int, film_format: FilmFormat
 ) -> Iterator[tuple[Packet, bool, int, int, int]]:
     """Packets of both tracks in order of time: packet, whether a picture, pts, dts, duration."""
-    heard = (packet for packet in sound.demux(sound.streams.audio[0]) if packet.size)
+    heard = (packet for packet in sound.demux(sound.streams.audio[0]) if packet.size) if sound is not None else iter(())
     place = 0
 
     def sounds_until(sample: Fraction | int) -> Iterator[tuple[Packet, bool, int, int, int]]:
@@ -311,23 +361,48 @@ def _interleaved(
 
     ticks = int(timescale(film_format.fps) / film_format.fps)
     # One delay for all: a part without B-frames needs none, but after it the next would be decoded before its end.
-    delay = max(_reordering(part) for part in parts)
+    delay = max(_reordering(part) for part in dict.fromkeys(parts))
     before = 0
-    for part, container in zip(parts, opened, strict=True):
-        for pictures in _pictures(part, container):
+    for part in parts:
+        with av.open(str(part.path)) as container:
+            pictures = _pictures(part, container)
             for stored, picture in enumerate(pictures):
                 dts = before + stored - delay
                 yield from sounds_until(dts / film_format.fps * SAMPLE_RATE_HZ)
                 yield picture.packet, True, (before + picture.shown) * ticks, dts * ticks, ticks
-            before += len(pictures)
+        before += len(pictures)
+    if before != frames:
+        raise MediaError(f"{before} frames were joined where {frames} were planned")
     yield from sounds_until(samples)
 
 
 # Sound
 
 
-def _master(score: Sound, samples: int, wav: Path, aac: Path, name: str, progress: Callable[[float], None]) -> Loudness:
-    """Encode the score as the film needs it, and again until what decodes is as loud as it should be.
+def master_sound(
+    score: Sound,
+    samples: int,
+    wav: Path,
+    aac: Path,
+    name: str,
+    *,
+    loudness_lufs: float = FILM_LUFS,
+    ceiling_dbtp: float = FILM_CEILING_DBTP,
+    bitrate_bps: int = AUDIO_BITRATE_BPS,
+    progress: Callable[[float], None] = ignore_progress,
+) -> Loudness:
+    """Encode a score as a film needs it, and again until what decodes is as loud as it should be.
+
+    Args:
+        score: The score; cut, or continued with silence, to the film's length, and faded at both ends.
+        samples: The film's length at 48 kHz.
+        wav: Where to put what the encoder reads.
+        aac: The AAC file to write, for ``join_packets``.
+        name: What to call the score in errors.
+        loudness_lufs: Integrated loudness wanted.
+        ceiling_dbtp: Highest true peak allowed.
+        bitrate_bps: Of the AAC.
+        progress: Told how many of the rounds are done, 0 to 1.
 
     Raises:
         MediaError: It is silent, or no gain brings it there.
@@ -336,26 +411,31 @@ def _master(score: Sound, samples: int, wav: Path, aac: Path, name: str, progres
     own_lufs = integrated_lufs(sound)
     if own_lufs <= SILENCE_LUFS + 5:
         raise MediaError(f"{name}: the score is silent; run the asset soundtrack again")
-    gain_db, ceiling_dbtp = FILM_LUFS - own_lufs, FILM_CEILING_DBTP - _HEADROOM_DB
+    gain_db, below_dbtp = loudness_lufs - own_lufs, ceiling_dbtp - _HEADROOM_DB
     heard = Loudness(integrated_lufs=SILENCE_LUFS, true_peak_dbtp=0.0, range_lu=0.0)
     for tried in range(_ROUNDS):
-        mastered = limit((sound * 10 ** (gain_db / 20)).astype(np.float32), ceiling_dbtp)
+        mastered = limit((sound * 10 ** (gain_db / 20)).astype(np.float32), below_dbtp)
         # A limiter that takes something off makes the whole softer: once more before the dear part, the encoder.
-        gain_db += FILM_LUFS - integrated_lufs(mastered)
-        mastered = limit((sound * 10 ** (gain_db / 20)).astype(np.float32), ceiling_dbtp)
-        heard = _encode_aac(mastered, wav, aac)
-        progress(0.4 + 0.5 * (tried + 1) / _ROUNDS)
-        off_lu = FILM_LUFS - heard.integrated_lufs
-        if abs(off_lu) <= _CLOSE_ENOUGH_LU and heard.true_peak_dbtp <= FILM_CEILING_DBTP:
+        gain_db += loudness_lufs - integrated_lufs(mastered)
+        mastered = limit((sound * 10 ** (gain_db / 20)).astype(np.float32), below_dbtp)
+        heard = _encode_aac(mastered, wav, aac, bitrate_bps)
+        progress((tried + 1) / _ROUNDS)
+        off_lu = loudness_lufs - heard.integrated_lufs
+        if abs(off_lu) <= _CLOSE_ENOUGH_LU and heard.true_peak_dbtp <= ceiling_dbtp:
             return heard
         gain_db += off_lu
-        ceiling_dbtp -= max(0.0, heard.true_peak_dbtp - FILM_CEILING_DBTP + 0.1)
-    if abs(FILM_LUFS - heard.integrated_lufs) <= 1.0 and heard.true_peak_dbtp <= FILM_CEILING_DBTP:
+        below_dbtp -= max(0.0, heard.true_peak_dbtp - ceiling_dbtp + 0.1)
+    if abs(loudness_lufs - heard.integrated_lufs) <= 1.0 and heard.true_peak_dbtp <= ceiling_dbtp:
         return heard
     raise MediaError(
-        f"{name}: cannot be brought to {FILM_LUFS:g} LUFS under {FILM_CEILING_DBTP:g} dBTP "
+        f"{name}: cannot be brought to {loudness_lufs:g} LUFS under {ceiling_dbtp:g} dBTP "
         f"(reached {heard.integrated_lufs:.1f} LUFS, {heard.true_peak_dbtp:.1f} dBTP); choose another score"
     )
+
+
+def encode_silence(samples: int, wav: Path, aac: Path) -> Loudness:
+    """Encode digital silence of a film's length, for a film that is meant to have no sound."""
+    return _encode_aac(np.zeros((samples, 2), dtype=np.float32), wav, aac)
 
 
 def _fitted(score: Sound, samples: int) -> Sound:
@@ -370,7 +450,7 @@ def _fitted(score: Sound, samples: int) -> Sound:
     return sound
 
 
-def _encode_aac(sound: Sound, wav: Path, aac: Path) -> Loudness:
+def _encode_aac(sound: Sound, wav: Path, aac: Path, bitrate_bps: int = AUDIO_BITRATE_BPS) -> Loudness:
     """Encode sound and return how loud it decodes.
 
     The encoder puts one frame of silence in front and tells players by an edit list to leave it away. As the film has
@@ -384,7 +464,7 @@ def _encode_aac(sound: Sound, wav: Path, aac: Path) -> Loudness:
             source,
             str(aac),
             acodec="aac",
-            audio_bitrate=AUDIO_BITRATE_BPS,
+            audio_bitrate=bitrate_bps,
             ar=SAMPLE_RATE_HZ,
             ac=2,
             **{"profile:a": "aac_low", "flags:a": "+bitexact", "fflags": "+bitexact", "use_editlist": "0"},

@@ -63,7 +63,7 @@ def test_clips_with_and_without_b_frames_follow_each_other(score, tmp_path):
     texture = cv2.resize(noise.integers(16, 236, (20, 60), dtype=np.uint8), (320 + 90, 180))
     flicker = encoded(tmp_path / "a.mp4", lambda _: cv2.resize(noise.integers(16, 236, (4, 6), np.uint8), (320, 180)))
     moving = encoded(tmp_path / "b.mp4", lambda number: texture[:, 2 * number : 2 * number + 320])
-    delays = [film_module._reordering(clip) for clip in (flicker, moving)]
+    delays = [film_module._reordering(film_module.Stretch(clip)) for clip in (flicker, moving)]
     assert delays[0] == 0 < delays[1]
     facts = assemble([flicker, moving, flicker], score, tmp_path / "film.mp4", seconds=(1.5, 1.5, 1.5))
     assert facts.frames == 135
