@@ -175,15 +175,15 @@ def _wide(rgba: Rgba, card: CardText, paint: Palette, logo: Logo | None, unit: f
     left, right = _Column(column_px, unit), _Column(column_px, unit)
     brokerage_on_right = bool(logo) or bool(card.title or card.address)
     if logo is not None:
-        left.mark(logo, 30.0 if not card.title else 24.0, 58.0)
-    left.text("title", card.title, _TITLE, paint.ink, (10.5, 5.6), 8.0, 2)
+        left.mark(logo, *((26.0, 56.0) if not card.title else (19.0, 44.0)))
+    left.text("title", card.title, _TITLE, paint.ink, (10.5, 5.6), 10.0, 2)
     left.text("address", card.address, _CAPS, paint.quiet, (3.3, 2.8), 4.6, 3)
     right.text("agent.name", card.agent, _NAME, paint.ink, (8.2, 4.4), 0.0, 3)
     if brokerage_on_right:
         right.text("agent.brokerage", card.brokerage, _CAPS, paint.accent_text, (3.3, 2.8), 4.0, 3)
     right.rule(paint.accent, 9.0, 5.2)
-    right.text("agent.phone", card.phone, _PLAIN, paint.ink, (4.5, 3.2), 5.4, 2)
-    right.text("agent.email", card.email, _PLAIN, paint.ink, (4.5, 3.0), 3.4, 2)
+    right.text("agent.phone", card.phone, _PLAIN, paint.ink, (4.2, 3.2), 5.4, 2)
+    right.text("agent.email", card.email, _PLAIN, paint.ink, (4.2, 3.0), 3.5, 2)
     right.text("agent.licence", card.licence, _CAPS, paint.quiet, (2.8, 2.6), 4.4, 2)
     _tidy(right)
     middle = width / 2
@@ -203,15 +203,17 @@ def _stacked(rgba: Rgba, card: CardText, paint: Palette, logo: Logo | None, unit
     spread = 1.35 if roomy else 0.86 if tall < 1.1 else 1.0
     column = _Column(across, unit)
     if logo is not None:
-        column.mark(logo, 24.0 if roomy else 17.0, 56.0 if roomy else 44.0)
-    column.text("title", card.title, _TITLE, paint.ink, (10.4, 6.0), 7.6 * spread, 2)
-    column.text("address", card.address, _CAPS, paint.quiet, (3.3, 2.9), 4.4 * spread, 3)
+        column.mark(logo, *((20.0, 48.0) if roomy else (13.0, 36.0)))
+    column.text("title", card.title, _TITLE, paint.ink, (10.0 if roomy else 9.2, 5.6), 8.4 * spread, 2)
+    column.text("address", card.address, _CAPS, paint.quiet, (3.3 if roomy else 3.0, 2.8), 4.4 * spread, 3)
     if card.names_somebody:
         column.rule(paint.accent, 12.0, 6.2 * spread)
-    column.text("agent.name", card.agent, _NAME, paint.ink, (8.0, 4.6), 6.6 * spread, 3)
-    column.text("agent.brokerage", card.brokerage, _CAPS, paint.accent_text, (3.3, 2.9), 3.8 * spread, 3)
-    column.text("agent.phone", card.phone, _PLAIN, paint.ink, (4.6, 3.4), 6.2 * spread, 2)
-    column.text("agent.email", card.email, _PLAIN, paint.ink, (4.6, 3.2), 3.0 * spread, 2)
+    column.text("agent.name", card.agent, _NAME, paint.ink, (8.0 if roomy else 7.0, 4.4), 6.6 * spread, 3)
+    column.text(
+        "agent.brokerage", card.brokerage, _CAPS, paint.accent_text, (3.3 if roomy else 3.0, 2.8), 3.8 * spread, 3
+    )
+    column.text("agent.phone", card.phone, _PLAIN, paint.ink, (4.4 if roomy else 4.0, 3.2), 6.2 * spread, 2)
+    column.text("agent.email", card.email, _PLAIN, paint.ink, (4.4 if roomy else 4.0, 3.0), 3.1 * spread, 2)
     column.text("agent.licence", card.licence, _CAPS, paint.quiet, (2.9, 2.7), 4.0 * spread, 2)
     _tidy(column)
     room = height - top - bottom
@@ -435,8 +437,8 @@ def _shadow(rgba: Rgba, mask: NDArray[np.uint8], left: int, top: int, *, blur_px
 def _shade(rgba: Rgba, top: float, full: float) -> None:
     """Darken the picture smoothly from ``top``, and evenly below ``full``, to the lower edge."""
     height = rgba.shape[0]
-    rows: NDArray[np.float64] = np.clip((np.arange(height) - top) / max(1.0, full - top), 0.0, 1.0)
-    smooth = rows * rows * (3 - 2 * rows)
+    shares = [min(1.0, max(0.0, (row - top) / max(1.0, full - top))) for row in range(height)]
+    smooth = np.array([share * share * (3 - 2 * share) for share in shares])
     shade = np.zeros((height, rgba.shape[1], 4), dtype=np.uint8)
     shade[..., 3] = (smooth * 115)[:, None].astype(np.uint8)
     _over(rgba, shade, 0, 0)
