@@ -27,10 +27,10 @@ from luxvid_pipeline.assets.metadata import account_of
 from luxvid_pipeline.domain.payments import ZERO_USD, Estimate
 from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.tables import from_table
-from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import TableIOManager
 from luxvid_pipeline.local_runs import direct, listing_key_of
 from luxvid_pipeline.resources.engines import LOCAL, engines_for
+from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.progress import ProgressBoard
 from luxvid_pipeline.resources.settings import Settings
@@ -85,7 +85,10 @@ def estimate(folder: Path, settings: Settings, *, listing: str | None = None, bo
     for stage in MAKING:
         engines_for(stage, settings, services)  # a wrong name or a missing key is told before photos are read
     directed = _direction(folder, settings, key, board)
-    lines = (*_lines(directed, engines), *making_lines(directed.listing, _store(settings), settings, services))
+    lines = (
+        *_lines(directed, engines),
+        *making_lines(directed.listing, open_media_store(settings), settings, services),
+    )
     price = total(lines)
     budget = account_of(key, directed.listing.manifest, "", "").budget_usd
     spent = ZERO_USD
@@ -118,7 +121,7 @@ def _direction(folder: Path, settings: Settings, key: str, board: ProgressBoard)
     if not hosted:
         direct(folder, settings, listing=key, board=board)
         return _read(settings, key, LOCAL)
-    if TableIOManager(_store(settings)).load_partition("scene_pairs", key, missing_ok=True) is not None:
+    if TableIOManager(open_media_store(settings)).load_partition("scene_pairs", key, missing_ok=True) is not None:
         return _read(settings, key, "what was directed before")
     # A home of its own, so that an estimate never takes the place of what the hosted engines will write.
     aside = replace(
@@ -133,13 +136,9 @@ def _direction(folder: Path, settings: Settings, key: str, board: ProgressBoard)
 
 
 def _read(settings: Settings, key: str, by: str) -> _Directed:
-    store = _store(settings)
+    store = open_media_store(settings)
     catalogue = from_table(stored_table(store, "photo_catalogue", key), CataloguedPhoto)
     return _Directed(listing=read_directed(store, key), catalogue=catalogue, by=by)
-
-
-def _store(settings: Settings) -> MediaStore:
-    return MediaStore(settings.media, settings.cache)
 
 
 def _lines(directed: _Directed, engines: Mapping[str, Sequence[Any]]) -> Iterator[CostLine]:

@@ -20,6 +20,8 @@ from dagster._core.instance import InstanceRef
 from dagster._core.utils import make_new_run_id
 from filelock import FileLock, Timeout
 
+from luxvid_pipeline.assets.approval import missing_error
+from luxvid_pipeline.assets.costs import is_made
 from luxvid_pipeline.assets.metadata import account_of, manifest_of
 from luxvid_pipeline.assets.score import kept_score, kept_stage, score_request
 from luxvid_pipeline.domain.errors import InputError, LuxVidError, StorageError
@@ -35,6 +37,7 @@ from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions
 from luxvid_pipeline.providers.ahead import ScoreAhead
 from luxvid_pipeline.providers.chains import ScoreChain
 from luxvid_pipeline.providers.local.silence import SILENCE
+from luxvid_pipeline.resources.approvals import opened_approvals
 from luxvid_pipeline.resources.engines import LOCAL, engines_for, spent_by
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.media_store import open_media_store
@@ -179,6 +182,7 @@ def _run_stages(
     defs: dg.Definitions, instance: dg.DagsterInstance, listing: str, settings: Settings, board: ProgressBoard
 ) -> RenderedFilm:
     direction = _execute(defs, instance, "direct_listing_job", listing)
+    _stop_unless_approved(defs, instance, listing, settings)
     # One after the other: two runs in one process deadlock in Dagster's logging set-up (docs/decisions/0005).
     ahead, score_run = _score_ahead(listing, settings, board)
     if ahead is None:
@@ -205,6 +209,20 @@ def _run_stages(
         degraded_reason="; ".join(dict.fromkeys(a["degraded_reason"] for a in accounts if a.get("degraded_reason"))),
         runs=tuple(result.run_id for result in results),
     )
+
+
+def _stop_unless_approved(defs: dg.Definitions, instance: dg.DagsterInstance, listing: str, settings: Settings) -> None:
+    """Return if the listing may go on; otherwise make its animatic and raise what says how to decide.
+
+    Raises:
+        ApprovalMissingError: A person has to look first.
+    """
+    with opened_approvals(settings) as approvals:
+        plan = approvals.required_plan(listing)
+        if approvals.state(listing, plan).may_go_on or is_made(approvals.store, settings, listing):
+            return
+        _execute(defs, instance, "animatic_job", listing)
+        raise missing_error(approvals, plan)
 
 
 def _score_ahead(listing: str, settings: Settings, board: ProgressBoard) -> tuple[ScoreAhead | None, str]:

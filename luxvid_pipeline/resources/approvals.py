@@ -8,6 +8,8 @@ Everything is read from the store when it is asked for, so the answer is about w
 needed no database is opened.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -19,9 +21,21 @@ from luxvid_pipeline.domain.tables import from_table
 from luxvid_pipeline.io_managers.manifests import manifest_of
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager
+from luxvid_pipeline.ledger.approvals import SqlApprovals
+from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.settings import Settings
 
 REQUIRED = "required"
+
+
+@contextmanager
+def opened_approvals(settings: Settings) -> "Iterator[ListingApprovals]":
+    """Give the approvals as the settings ask for them, and close their database afterwards."""
+    decisions = SqlApprovals(settings.database_url)
+    try:
+        yield ListingApprovals(settings, open_media_store(settings), decisions)
+    finally:
+        decisions.close()
 
 
 class ListingApprovals:
