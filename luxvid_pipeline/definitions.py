@@ -13,6 +13,7 @@ Does not belong here: anything else; nothing here needs a secret, a network or a
 import dagster as dg
 
 from luxvid_pipeline.assets.accounts import model_scorecard, spend_report
+from luxvid_pipeline.assets.animatic import animatic
 from luxvid_pipeline.assets.clips import scene_clips
 from luxvid_pipeline.assets.direction import scene_pairs, storyboard
 from luxvid_pipeline.assets.film import property_video
@@ -28,6 +29,7 @@ ASSETS = (
     photo_catalogue,
     storyboard,
     scene_pairs,
+    animatic,
     scene_clips,
     soundtrack,
     property_video,

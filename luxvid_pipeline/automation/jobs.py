@@ -12,6 +12,18 @@ direct_listing_job = dg.define_asset_job(
     description="Read a listing's photos, catalogue them, write the storyboard and choose the pairs.",
 )
 
+revise_listing_job = dg.define_asset_job(
+    "revise_listing_job",
+    selection=dg.AssetSelection.assets("storyboard", "scene_pairs"),
+    description="Make the next version of a listing's storyboard and pairs from the notes of a person.",
+)
+
+animatic_job = dg.define_asset_job(
+    "animatic_job",
+    selection=dg.AssetSelection.assets("animatic"),
+    description="Make a listing's animatic and its estimate, to be approved before money is spent.",
+)
+
 shoot_scenes_job = dg.define_asset_job(
     "shoot_scenes_job",
     selection=dg.AssetSelection.assets("scene_clips"),
@@ -45,6 +57,8 @@ score_models_job = dg.define_asset_job(
 
 JOBS = (
     direct_listing_job,
+    revise_listing_job,
+    animatic_job,
     shoot_scenes_job,
     score_listing_job,
     assemble_film_job,

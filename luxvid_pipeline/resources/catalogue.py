@@ -12,10 +12,9 @@ import dagster as dg
 
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import DocumentIOManager, MediaIOManager, TableIOManager
-from luxvid_pipeline.ledger.approvals import SqlApprovals
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.providers.local.composer import LocalComposer
-from luxvid_pipeline.resources.approvals import ListingApprovals
+from luxvid_pipeline.resources.approvals import ListingApprovals, opened_approvals
 from luxvid_pipeline.resources.engines import engine_for
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.media_store import open_media_store
@@ -52,14 +51,22 @@ def build_resources(
 
     @contextmanager
     def approvals(_: dg.InitResourceContext) -> Iterator[ListingApprovals]:
-        settings = read_settings()
-        decisions = SqlApprovals(settings.database_url)
+        with opened_approvals(read_settings()) as opened:
+            yield opened
+
+    @contextmanager
+    def paid_services(_: dg.InitResourceContext) -> Iterator[PaidServices]:
+        services = PaidServices(read_settings())
         try:
-            yield ListingApprovals(settings, store(), decisions)
+            yield services
         finally:
-            decisions.close()
+            services.ledger.close()
 
     return {
+        "settings": _resource(read_settings, "What the environment asks for, for sensors, schedules and operations."),
+        "paid_services": dg.ResourceDefinition(
+            paid_services, description="Ledger, shelf and the vendors' desks; opened at the first need."
+        ),
         "media_store": _resource(store, "Files under LUXVID_MEDIA, each with its hash."),
         "listing_sources": _resource(lambda: ListingSources(read_settings()), "Which folder a listing is made from."),
         "progress": _resource(lambda: board or SilentBoard(), "Who is told how far the work is."),
