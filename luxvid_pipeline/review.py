@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from luxvid_pipeline.assets.metadata import manifest_of
+from luxvid_pipeline.domain.approvals import ApprovalState, Decision
 from luxvid_pipeline.domain.errors import DamagedMediaError, InputError
 from luxvid_pipeline.domain.keys import check_listing_key, digest, scene_partition_key
 from luxvid_pipeline.domain.listing import ListingManifest, Transition
@@ -31,6 +32,7 @@ from luxvid_pipeline.domain.tables import from_table
 from luxvid_pipeline.domain.timeline import Timeline, lay_out
 from luxvid_pipeline.io_managers.store import MediaStore, StoredFile
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager, media_key
+from luxvid_pipeline.ledger.approvals import SqlApprovals
 from luxvid_pipeline.local_runs import open_instance
 from luxvid_pipeline.media.audio import decode_audio
 from luxvid_pipeline.media.ffmpeg import run_ffmpeg
@@ -38,6 +40,7 @@ from luxvid_pipeline.media.film import FilmFacts, inspect_film
 from luxvid_pipeline.media.sheets import frames_of
 from luxvid_pipeline.media.thumbnails import thumbnail
 from luxvid_pipeline.partitions import listing_partitions
+from luxvid_pipeline.resources.approvals import ListingApprovals
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.settings import Settings
 
@@ -96,6 +99,7 @@ class ReviewedScene:
     Attributes:
         key, title: Which scene.
         starts_s, seconds: When it is shown.
+        mood: How its stage of the score sounds, in a few words.
         shot: The planned shot.
         pair: The chosen photos and why.
         first, last, runner_up: The photographs; ``last`` is None for a clip of one photo.
@@ -112,6 +116,7 @@ class ReviewedScene:
     title: str
     starts_s: float
     seconds: float
+    mood: str
     shot: Shot
     pair: ScenePair
     first: Photo
@@ -179,18 +184,33 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Whether a person has to agree, and who did.
+
+    Attributes:
+        state: Of the plan as it is now.
+        decisions: Everything that was ever decided on the listing, oldest first.
+    """
+
+    state: ApprovalState
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Film:
-    """The finished film.
+    """What the player plays: the finished film, or the animatic of its plan.
 
     Attributes:
         facts: Measured from the file.
         sha256: Of the file.
         small: A small rendition of it, MP4.
         poster: A picture of it, JPEG.
+        is_animatic: Whether it is the animatic, before anything is shot.
     """
 
     facts: FilmFacts
     sha256: str
+    is_animatic: bool
     small: bytes = field(repr=False)
     poster: bytes = field(repr=False)
 
@@ -225,7 +245,7 @@ class Review:
         scenes: Those the film shows, in order.
         left_out: Titles of those it does without, each with the reason.
         film, score: None while they are not made.
-        checks, downloads, spent: As found.
+        checks, downloads, spent, approval: As found.
         warnings: What is not as it was asked for, over all stages.
         disclosures: What viewers have to be told; empty says that no pixel was generated.
     """
@@ -243,6 +263,7 @@ class Review:
     checks: tuple[Check, ...]
     downloads: tuple[Download, ...]
     spent: tuple[Spent, ...]
+    approval: Approval
     warnings: tuple[str, ...]
     disclosures: tuple[str, ...]
 
@@ -260,16 +281,20 @@ def review(settings: Settings, listing: str) -> Review:
         DamagedMediaError: A file of it is not the one that was recorded.
         MediaError: The film cannot be read.
     """
-    check_listing_key(listing)
-    store = MediaStore(settings.media, settings.cache)
     with open_instance(settings) as instance:
-        known = sorted(instance.get_dynamic_partitions(str(listing_partitions.name)))
-        if listing not in known:
-            raise InputError(f"there is no listing {listing!r}; known: {', '.join(known) or 'none'}")
-        gathered = _Gathering(store, listing)
-        checks = tuple(_checks(instance, listing))
-    spent = tuple(_spent(settings, listing))
-    return gathered.review(checks, spent)
+        return review_on(instance, settings, listing)
+
+
+def review_on(instance: dg.DagsterInstance, settings: Settings, listing: str) -> Review:
+    """Return what is known of a listing, on an instance that is open already; raises as ``review``."""
+    check_listing_key(listing)
+    known = sorted(instance.get_dynamic_partitions(str(listing_partitions.name)))
+    if listing not in known:
+        raise InputError(f"there is no listing {listing!r}; known: {', '.join(known) or 'none'}")
+    store = MediaStore(settings.media, settings.cache)
+    gathered = _Gathering(store, listing)
+    checks = tuple(_checks(instance, listing))
+    return gathered.review(checks, tuple(_spent(settings, listing)), _approval(settings, store, listing))
 
 
 class _Gathering:
@@ -298,7 +323,7 @@ class _Gathering:
             lay_out([shot.seconds for shot in self.shots], Transition(board.transition)) if self.shots else None
         )
 
-    def review(self, checks: tuple[Check, ...], spent: tuple[Spent, ...]) -> Review:
+    def review(self, checks: tuple[Check, ...], spent: tuple[Spent, ...], approval: Approval) -> Review:
         scenes = tuple(self._scenes())
         score = self._score()
         film = self._film()
@@ -324,6 +349,7 @@ class _Gathering:
             checks=checks,
             downloads=tuple(self._downloads()),
             spent=spent,
+            approval=approval,
             warnings=tuple(told),
             disclosures=tuple(disclosures),
         )
@@ -351,6 +377,7 @@ class _Gathering:
                 title=scene(shot.scene).title,
                 starts_s=starts_s,
                 seconds=shot.seconds,
+                mood=scene(shot.scene).score.words,
                 shot=shot,
                 pair=pair,
                 first=first,
@@ -392,19 +419,23 @@ class _Gathering:
         )
 
     def _film(self) -> Film | None:
-        stored = self._stored("property_video", self.listing)
+        stored = self._stored("property_video", self.listing) or self._stored("animatic", self.listing)
         if stored is None:
             return None
         path = self.store.open(stored.key)
         small = self.store.open(_small_film(self.store, stored, path).key)
         middle = frames_of(path, 2 * max(1, len(self.shots)) + 1, width_px=POSTER_PX)[1]
         return Film(
-            facts=inspect_film(path), sha256=stored.sha256, small=small.read_bytes(), poster=_jpeg(middle, quality=76)
+            facts=inspect_film(path),
+            sha256=stored.sha256,
+            is_animatic=stored.key.startswith("animatic/"),
+            small=small.read_bytes(),
+            poster=_jpeg(middle, quality=76),
         )
 
     def _downloads(self) -> Iterator[Download]:
-        film = self._stored("property_video", self.listing)
-        files = [("Film", film)] if film else []
+        named = (("Film", "property_video"), ("Animatic", "animatic"), ("Score", "soundtrack"))
+        files = [(group, self._stored(asset, self.listing)) for group, asset in named]
         prefix = f"{_PACKAGE}/{self.listing}"
         for key in self.store.keys(prefix):
             # A package's own folders say what a file is; the film's HLS segments are not for people.
@@ -551,6 +582,15 @@ def _spent(settings: Settings, listing: str) -> Iterator[Spent]:
             reserved_usd=before.reserved_usd + row.reserved_usd,
         )
     yield from (sums[place] for place in sorted(sums))
+
+
+def _approval(settings: Settings, store: MediaStore, listing: str) -> Approval:
+    kept = SqlApprovals(settings.database_url)
+    try:
+        state = ListingApprovals(settings, store, kept).state(listing)
+        return Approval(state=state, decisions=tuple(kept.history(listing)))
+    finally:
+        kept.close()
 
 
 def _figures(values: Mapping[str, Any]) -> dict[str, float | str]:

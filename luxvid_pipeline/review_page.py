@@ -23,6 +23,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from luxvid_pipeline import __version__
+from luxvid_pipeline.domain.approvals import ApprovalState, Decision
 from luxvid_pipeline.review import SMALL_FILM_HEIGHT_PX, Check, Download, Review
 
 _UNITS = {
@@ -36,6 +37,12 @@ _UNITS = {
     "fps": "fps",
     "usd": "$",
     "percent": "%",
+}
+_APPROVAL = {
+    ApprovalState.NOT_NEEDED: "not asked for",
+    ApprovalState.MISSING: "this plan waits for it",
+    ApprovalState.APPROVED: "given",
+    ApprovalState.REJECTED: "refused",
 }
 _LOCAL = frozenset({"local", "", "silence"})
 
@@ -75,10 +82,8 @@ def page(review: Review, *, beside: Path | None = None) -> str:
             linked=beside is not None and any(file.file for file in review.downloads),
             generated=list(dict.fromkeys(each.engine for each in generated)),
             generated_scenes=[each.title.lower() for each in generated],
-            approval="needed before money is spent"
-            if review.manifest.generation.approval == "required"
-            else "not asked for",
-            decisions=[],
+            approval=_APPROVAL[review.approval.state],
+            decisions=[_decision(each) for each in review.approval.decisions],
             shown=sum(len(each.pair.photos) for each in review.scenes),
             brief=_brief(review),
         )
@@ -89,8 +94,8 @@ def _facts(review: Review) -> Iterable[dict[str, str]]:
     def fact(value: str, name: str, tone: str = "", mark: str = "") -> dict[str, str]:
         return {"value": value, "name": name, "tone": tone, "mark": mark}
 
-    if review.film is None:
-        yield fact("Not made yet", "the plan can be reviewed", "warn")
+    if review.film is None or review.film.is_animatic:
+        yield fact("A plan", "the film is not made yet", "warn")
     yield fact(f"{review.duration_s:.1f} s", "long")
     yield fact(f"{len(review.scenes)}", f"of 7 scenes{'' if not review.left_out else ', the rest left out'}")
     if review.film is not None:
@@ -128,7 +133,8 @@ def _wave(review: Review) -> dict[str, Any]:
         {
             "at": f"{100 * each.starts_s / review.duration_s:.3f}",
             "clock": _clock(each.starts_s),
-            "mood": each.shot.score_prompt.split(",")[0],
+            "mood": each.mood,
+            "wide": f"{100 * each.seconds / review.duration_s:.3f}",
         }
         for each in review.scenes
     ]
@@ -143,7 +149,7 @@ def _check(check: Check) -> dict[str, Any]:
         "tone": tone,
         "sign": sign,
         "said": said,
-        "claim": _sentence(_words(check.name)),
+        "claim": _sentence(_words(check.name)).rstrip("."),
         "about": _words(check.about),
         "passed": check.passed,
         "told": check.told,
@@ -164,6 +170,17 @@ def _film_facts(review: Review) -> dict[str, Any]:
         "true_peak_dbtp": round(facts.true_peak_dbtp, 1),
         "file": _size(facts.bytes),
         "plays_while_loading": "yes" if facts.moov_first else "no",
+    }
+
+
+def _decision(decision: Decision) -> dict[str, str]:
+    low, high = _usd(decision.estimate_low_usd), _usd(decision.estimate_high_usd)
+    return {
+        "verdict": decision.verdict.value.capitalize(),
+        "by": decision.by,
+        "at": f"{decision.at:%Y-%m-%d %H:%M %Z}",
+        "estimate": high if low == high else f"{low} to {high}",
+        "because": decision.because,
     }
 
 
@@ -211,6 +228,8 @@ def _environment() -> Environment:
         "percent": lambda share: round(100 * max(0.0, min(1.0, share))),
         "usd": _usd,
         "figure": _figure,
+        "maker": lambda engine: "the local camera" if engine == "local" else engine,
+        "player": lambda engine: "the local orchestra" if engine == "local" else engine,
     }
     return environment
 
