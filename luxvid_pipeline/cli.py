@@ -20,7 +20,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from luxvid_pipeline import __version__, cli_money
+from luxvid_pipeline import __version__, cli_direction, cli_money, cli_review
 from luxvid_pipeline.domain.errors import LuxVidError, StorageError
 from luxvid_pipeline.terminal import JsonOption, err, interruptible, out, progress_bars
 
@@ -32,6 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(cli_direction.approve)
+app.command()(cli_direction.reject)
+app.command()(cli_review.review)
 app.command()(cli_money.estimate)
 app.command()(cli_money.costs)
 app.add_typer(cli_money.ledger, name="ledger")
