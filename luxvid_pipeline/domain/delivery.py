@@ -1,21 +1,23 @@
 """What goes out: which files of which shape and length, what each shows when, and what a person calls them.
 
-Belongs here: shapes and their sizes, targets with their loudness and safe zones, the choice of scenes and windows for
-each length, file names.
-Does not belong here: cropping and encoding (``media/``), drawing cards and captions (``media/brand_graphics.py``),
-where files are kept (``assets/delivery.py``).
+Belongs here: shapes and their sizes, what targets ask of the sound, the choice of scenes and windows for each length,
+file names.
+Does not belong here: safe zones (``domain/brand.py``), cropping and encoding (``media/``), drawing cards and captions
+(``media/brand_graphics.py``), where files are kept (``assets/delivery.py``).
 
 A clip has a key frame each half second, so a window that begins and ends on one is taken from the clip without being
 encoded again. All windows here do: their places are counted in frames and lie on that grid.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
 from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
+from luxvid_pipeline.domain.photos import CataloguedPhoto
+from luxvid_pipeline.domain.rooms import Room
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 
 
@@ -60,20 +62,6 @@ _SIZES: Mapping[Shape, tuple[int, int]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SafeZone:
-    """What of a frame a platform's own buttons and texts leave free, as parts of its width and height.
-
-    Attributes:
-        left, top, right, bottom: The margins, each from its side.
-    """
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What a destination asks of a file's sound.
 
@@ -101,14 +89,6 @@ TARGETS: Mapping[Shape, Target] = {
     Shape.TALL: SOCIAL,
     Shape.SQUARE: WEB,
     Shape.PORTRAIT: WEB,
-}
-
-SAFE_ZONES: Mapping[Shape, SafeZone] = {
-    Shape.WIDE: SafeZone(left=0.05, top=0.05, right=0.05, bottom=0.05),
-    # Of Reels, TikTok and Shorts the strictest on each side: 250 px above, 480 below, 120 beside their buttons.
-    Shape.TALL: SafeZone(left=60 / 1080, top=250 / 1920, right=120 / 1080, bottom=480 / 1920),
-    Shape.SQUARE: SafeZone(left=0.06, top=0.06, right=0.06, bottom=0.06),
-    Shape.PORTRAIT: SafeZone(left=0.06, top=0.06, right=0.06, bottom=0.06),
 }
 
 
@@ -308,7 +288,7 @@ def plan_delivery(
     shapes: Sequence[Shape],
     *,
     grid: int,
-    captions: bool = True,
+    captioned: Collection[str] = (),
     broadcast: bool = False,
     fps: Fraction = FULL_HD.fps,
 ) -> DeliveryPlan:
@@ -319,12 +299,12 @@ def plan_delivery(
         material: The scenes of the film in play order, one or more.
         shapes: The shapes asked for; 16x9 is always among them.
         grid: Frames from one key frame to the next.
-        captions: Whether branded films name the rooms.
+        captioned: Scenes that carry a caption in branded films.
         broadcast: Whether the 16:9 film also goes out at broadcasters' loudness.
         fps: Frame rate.
     """
     wanted = tuple(dict.fromkeys((Shape.WIDE, *shapes)))
-    cuts, notes = _cuts(material, grid, fps, captions=captions)
+    cuts, notes = _cuts(material, grid, fps, captioned)
     files: list[DeliveryFile] = []
     streams: list[Stream] = []
     for shape in wanted:
@@ -346,7 +326,9 @@ def plan_delivery(
     )
 
 
-def _cuts(material: Sequence[Material], grid: int, fps: Fraction, *, captions: bool) -> tuple[list[Cut], list[str]]:
+def _cuts(
+    material: Sequence[Material], grid: int, fps: Fraction, captioned: Collection[str]
+) -> tuple[list[Cut], list[str]]:
     """The lengths that this material gives, each unbranded and branded, and what it does not give."""
     own_s = float(sum(scene.frames for scene in material) / fps)
     slow_s = float(sum(scene.frames * (SLOW if scene.slows else 1) for scene in material) / fps)
@@ -357,7 +339,7 @@ def _cuts(material: Sequence[Material], grid: int, fps: Fraction, *, captions: b
     def both(preset: Preset, windows: Mapping[bool, Sequence[Window]]) -> None:
         for branded in (False, True):
             shown = tuple(
-                _captioned(window, material, grid, fps) if branded and captions else window
+                _captioned(window, material, grid, fps) if branded and window.scene in captioned else window
                 for window in windows[branded]
             )
             cuts.append(Cut(preset=preset, branded=branded, windows=shown, card_frames=card if branded else 0, fps=fps))
@@ -526,3 +508,42 @@ def _name(listing: str, shape: Shape, cut: Cut) -> str:
 def _on_grid(seconds: float, grid: int, fps: Fraction) -> int:
     """The most frames on the grid that last no longer than ``seconds``."""
     return math.floor(Fraction(seconds) * fps / grid) * grid
+
+
+def room_caption(photos: Sequence[CataloguedPhoto]) -> str:
+    """Return what a branded film may write under a scene, from the photos it really shows; empty where none is sure.
+
+    A wrong name is worse than none: all photos have to show the same room, and whoever said so has to be sure.
+
+    Args:
+        photos: The one or two photos of the scene.
+    """
+    rooms = {photo.room for photo in photos}
+    sure = all(photo.room_by == "manifest" or photo.room_confidence >= _SURE for photo in photos)
+    if len(rooms) != 1 or not sure:
+        return ""
+    room = rooms.pop()
+    if room is Room.BATHTUB_SHOWER:
+        features = {feature for photo in photos for feature in photo.features}
+        return "Bath" if "tub" in features else "Shower" if "shower" in features else "Bathroom"
+    return _CAPTIONS.get(room, "")
+
+
+_SURE = 0.7
+
+_CAPTIONS: Mapping[Room, str] = {
+    Room.EXTERIOR_FRONT: "Exterior",
+    Room.EXTERIOR_BACK: "Exterior",
+    Room.AERIAL: "From above",
+    Room.POOL: "Pool",
+    Room.GARDEN: "Garden",
+    Room.VIEW: "View",
+    Room.TERRACE: "Terrace",
+    Room.LIVING: "Living room",
+    Room.DINING: "Dining",
+    Room.KITCHEN: "Kitchen",
+    Room.BEDROOM: "Bedroom",
+    Room.BATHROOM: "Bathroom",
+    Room.HALLWAY: "Hall",
+    Room.OFFICE: "Study",
+}

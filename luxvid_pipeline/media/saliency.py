@@ -42,7 +42,7 @@ def saliency(luma: NDArray[np.uint8], blue: NDArray[np.uint8], red: NDArray[np.u
     """
     y, u, v = (_small(plane) for plane in (luma, blue, red))
     mixed = _SURPRISE * _even(_surprise(y)) + _CONTRAST * _even(_contrast(y, u, v)) + _LINES * _even(_corners(y))
-    mixed = mixed**_PEAKS * _place(mixed.shape[0], mixed.shape[1]) 
+    mixed = mixed**_PEAKS * _place(mixed.shape[0], mixed.shape[1])
     mixed *= (1 - _GLARE * _glare(y, u, v)) * (1 - _GREEN * _leaves(u, v))
     total = float(mixed.sum())
     return (mixed / total if total > 0 else np.full_like(mixed, 1 / mixed.size)).astype(np.float32)

@@ -1,0 +1,494 @@
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+"""Making what goes out: the parts of each shape and size from one decode a clip, and the files joined from them.
+
+Belongs here: decoding a scene once for everything that shows it, overlays in the picture, the card, streams, the teaser.
+Does not belong here: what is wanted (``domain/delivery.py``), where to crop (``media/reframing.py``), drawing overlays
+(``media/brand_graphics.py``), keeping files (``assets/delivery.py``).
+
+Everything that goes out is joined from parts by copying packets, so a frame is encoded once a shape and size however
+many files show it, and a scene that did not change is not touched.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from luxvid_pipeline.domain.delivery import Part, Shape, format_of
+from luxvid_pipeline.domain.errors import MediaError, StorageError
+from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
+from luxvid_pipeline.media.encode import ClipWriter, Frame, empty_frame, planes
+from luxvid_pipeline.media.ffmpeg import run_ffmpeg
+from luxvid_pipeline.media.film import Stretch, join_packets
+from luxvid_pipeline.media.reframing import CropPath, draw_crop
+from luxvid_pipeline.media.retiming import HalfPace
+
+Overlay = NDArray[np.uint8]
+"""Height × width × 4, RGBA, straight alpha, as large as a shape's full size."""
+
+_FADE_FRAMES = 9
+_TEASER_PX = (480, 270)
+_TEASER_STEP = 3
+
+# BT.709, video range, from R, G, B. Source: ITU-R BT.709-6, sections 3.2 to 3.4.
+_RGB_TO_YCBCR = np.array(
+    [
+        [0.2126 * 219 / 255, 0.7152 * 219 / 255, 0.0722 * 219 / 255, 16.0],
+        [-0.2126 / 1.8556 * 224 / 255, -0.7152 / 1.8556 * 224 / 255, 0.5 * 224 / 255, 128.0],
+        [0.5 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, -0.0722 / 1.5748 * 224 / 255, 128.0],
+    ],
+    np.float32,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneSource:
+    """One scene's pictures as the film shows them.
+
+    Attributes:
+        scene: Scene key.
+        clip: Its clip, in the film's own format.
+        frames: Length of the clip.
+        after: The next scene's clip, where this one dissolves into it.
+        overlap: Frames that a dissolve takes.
+        skip: Frames at the beginning that belong to the dissolve from the scene before.
+        dips: Frames in which it comes up from black and goes down to it.
+    """
+
+    scene: str
+    clip: Path
+    frames: int
+    after: Path | None = None
+    overlap: int = 0
+    skip: int = 0
+    dips: tuple[int, int] = (0, 0)
+
+    @property
+    def length(self) -> int:
+        """Frames that it contributes."""
+        return self.frames - self.skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOrder:
+    """A part to encode.
+
+    Attributes:
+        part: What it is.
+        into: The MP4 to write.
+        start, frames: Which frames of the scene, at this part's pace.
+        overlay: What is laid over it, at the shape's full size; None for plain pictures.
+    """
+
+    part: Part
+    into: Path
+    start: int
+    frames: int
+    overlay: Overlay | None = None
+
+
+def make_parts(
+    source: SceneSource,
+    orders: Sequence[PartOrder],
+    crops: Mapping[Shape, CropPath],
+    crops_after: Mapping[Shape, CropPath],
+    *,
+    film: FilmFormat = FULL_HD,
+    doing: str = "",
+    each_frame: Callable[[int], None] = lambda _done: None,
+) -> None:
+    """Encode all parts of one scene; its clip is decoded once, each shape drawn once, each size scaled once a frame.
+
+    Args:
+        source: The scene.
+        orders: The parts wanted.
+        crops: The crop of each shape, as long as the clip.
+        crops_after: The same of the scene it dissolves into.
+        film: The clips' format.
+        doing: What this is about, for errors.
+        each_frame: Called with the number of frames done; what it raises ends the work and leaves no part.
+
+    Raises:
+        MediaError: A clip cannot be decoded, or a part cannot be written.
+    """
+    doing = doing or f"packaging {source.scene}"
+    cv2.setNumThreads(1)
+    own = [order for order in orders if not order.part.slow]
+    slow = [order for order in orders if order.part.slow]
+    with ExitStack() as stack:
+        benches = [
+            _Bench(shape, pace, orders_of, crops, film, stack, doing)
+            for pace, group in (("own", own), ("slow", slow))
+            for shape, orders_of in _by_shape(group)
+        ]
+        owns = [bench for bench in benches if bench.pace == "own"]
+        slows = [bench for bench in benches if bench.pace == "slow"]
+        partner = _decoded(source.after, doing) if source.after is not None and owns else None
+        half = HalfPace() if slows else None
+        before: Frame | None = None
+        number = -1
+        for number, frame in enumerate(_decoded(source.clip, doing)):
+            if owns and number >= source.skip:
+                shown = number - source.skip
+                into_next = number - (source.frames - source.overlap)
+                other = None
+                if partner is not None and into_next >= 0:
+                    other = next(partner, None)
+                for bench in owns:
+                    bench.show(
+                        shown,
+                        frame,
+                        float(number),
+                        black=_black(source, shown),
+                        other=None if other is None else (other, crops_after.get(bench.shape), into_next),
+                        mix=(into_next + 1) / (source.overlap + 1) if other is not None else 0.0,
+                    )
+            if half is not None:
+                if before is None:
+                    _show_all(slows, 0, frame, 0.0)
+                else:
+                    early, late = half.between(before, frame)
+                    _show_all(slows, 2 * number - 1, early, number - 0.75)
+                    _show_all(slows, 2 * number, late, number - 0.25)
+                before = frame
+            each_frame(number + 1)
+        if number + 1 != source.frames:
+            raise MediaError(f"{doing}: {source.clip.name} holds {number + 1} frames, {source.frames} were expected")
+        if before is not None:
+            _show_all(slows, 2 * source.frames - 1, before, float(number))
+
+
+def make_card(
+    last: SceneSource,
+    orders: Sequence[PartOrder],
+    crops: Mapping[Shape, CropPath],
+    *,
+    rise: int,
+    film: FilmFormat = FULL_HD,
+    doing: str = "",
+) -> None:
+    """Encode the card's parts: it comes up over the film's last picture and then stands.
+
+    Args:
+        last: The film's last scene.
+        orders: The parts wanted, each with its card as overlay.
+        crops: The crop of each shape.
+        rise: Frames in which it comes up.
+        film: The clips' format.
+        doing: What this is about, for errors.
+
+    Raises:
+        MediaError: The clip cannot be decoded, an order has no card, or a part cannot be written.
+    """
+    doing = doing or "packaging the card"
+    picture = last_picture(last.clip, last.frames)
+    for shape, group in _by_shape(orders):
+        full = format_of(shape, fps=film.fps)
+        ground = empty_frame(full)
+        _draw(picture, crops.get(shape), last.frames - 1, ground)
+        for order in group:
+            if order.overlay is None:
+                raise MediaError(f"{doing}: {order.part.name} has no card")
+            size = format_of(shape, order.part.short_side_px, film.fps)
+            below = _scaled(ground, size)
+            card = below.copy()
+            _Ink(order.overlay, size).blend(card, 1.0)
+            with ClipWriter(order.into, size, doing=doing) as writer:
+                for number in range(order.frames):
+                    shown = min(1.0, (number + 1) / max(1, rise))
+                    strength = 0.5 - 0.5 * float(np.cos(np.pi * shown))
+                    target = writer.buffer()
+                    cv2.addWeighted(below, 1 - strength, card, strength, 0.0, dst=target)
+                    writer.write(target)
+
+
+def last_picture(clip: Path, frames: int) -> Frame:
+    """Return a clip's last frame; only the packets from its last key frame on are decoded.
+
+    Raises:
+        MediaError: It cannot be decoded.
+    """
+    try:
+        with av.open(str(clip)) as container:
+            stream = container.streams.video[0]
+            rate, base = stream.average_rate, stream.time_base
+            if rate is not None and base is not None:
+                container.seek(round((frames - 1) / rate / base), stream=stream, backward=True)
+            found: Any = None
+            for frame in container.decode(stream):
+                found = frame
+            if found is None:
+                raise MediaError(f"{clip.name}: holds no picture")
+            return np.asarray(found.to_ndarray(format="yuv420p"), np.uint8)
+    except (av.error.FFmpegError, OSError) as error:
+        raise MediaError(f"{clip.name}: cannot be decoded: {error.strerror or error}") from error
+
+
+def write_stream(renditions: Sequence[tuple[str, Path]], folder: Path, *, segment_s: float = 4.0) -> list[Path]:
+    """Write an adaptive stream (HLS, fragmented MP4, one file a rendition) and return its files, the playlist first.
+
+    Nothing is encoded: segments are cut at key frames, which all renditions have at the same times.
+
+    Args:
+        renditions: Name and file of each, largest first.
+        folder: Where to write; made if it is not there.
+        segment_s: Length of a segment.
+
+    Raises:
+        MediaError: ffmpeg failed.
+        StorageError: The folder cannot be written.
+
+    Source:
+        RFC 8216, HTTP Live Streaming, 4.3.2.2 (byte ranges) and 4.3.4 (master playlist).
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    inputs = [argument for _, path in renditions for argument in ("-i", str(path))]
+    maps = [
+        argument for number in range(len(renditions)) for argument in ("-map", f"{number}:v", "-map", f"{number}:a")
+    ]
+    streams = " ".join(f"v:{number},a:{number},name:{name}" for number, (name, _) in enumerate(renditions))
+    run_ffmpeg(
+        [
+            *inputs,
+            *maps,
+            *("-c", "copy", "-fflags", "+bitexact", "-flags", "+bitexact", "-map_metadata", "-1"),
+            *("-f", "hls", "-hls_time", f"{segment_s:g}", "-hls_playlist_type", "vod", "-hls_list_size", "0"),
+            *("-hls_segment_type", "fmp4", "-hls_flags", "single_file+independent_segments"),
+            *("-var_stream_map", streams, "-master_pl_name", "master.m3u8"),
+            *("-hls_segment_filename", str(folder / "%v.mp4"), str(folder / "%v.m3u8")),
+        ],
+        doing=f"writing the stream {folder.name}",
+    )
+    names = [name for name, _ in renditions]
+    return [
+        folder / "master.m3u8",
+        *(folder / f"{name}.m3u8" for name in names),
+        *(folder / f"{name}.mp4" for name in names),
+    ]
+
+
+def write_teaser(stretches: Sequence[Stretch], film: FilmFormat, mp4: Path, webp: Path) -> None:
+    """Write the silent teaser twice: joined as an MP4 without a sound track, and small as an animated WebP.
+
+    Args:
+        stretches: What it shows, parts of one size.
+        film: Their size and rate.
+        mp4: The one to write.
+        webp: The other.
+
+    Raises:
+        MediaError: A part cannot be read or cut there.
+    """
+    frames = sum(stretch.frames or 0 for stretch in stretches)
+    join_packets(stretches, None, mp4, frames=frames, samples=0, film_format=film)
+    pictures: list[Image.Image] = []
+    try:
+        with av.open(str(mp4)) as container:
+            for frame in itertools.islice(container.decode(video=0), 0, None, _TEASER_STEP):
+                small = frame.reformat(width=_TEASER_PX[0], height=_TEASER_PX[1], format="rgb24")
+                pictures.append(small.to_image())
+        pictures[0].save(
+            webp,
+            "WEBP",
+            save_all=True,
+            append_images=pictures[1:],
+            duration=round(1000 * _TEASER_STEP / film.fps),
+            loop=0,
+            quality=68,
+            method=2,
+        )
+    except (av.error.FFmpegError, IndexError, ValueError) as error:
+        raise MediaError(f"{mp4.name}: no teaser can be made of it: {error}") from error
+    except OSError as error:
+        raise StorageError(f"{webp.name}: the teaser could not be written: {error.strerror or error}") from error
+
+
+class _Bench:
+    """One shape at one pace: draws each frame once, scales it once a size, hands it to every part that shows it."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        pace: str,
+        orders: Sequence[PartOrder],
+        crops: Mapping[Shape, CropPath],
+        film: FilmFormat,
+        stack: ExitStack,
+        doing: str,
+    ) -> None:
+        self.shape, self.pace = shape, pace
+        self._crop = crops.get(shape)
+        self._full = format_of(shape, fps=film.fps)
+        self._drawn = empty_frame(self._full)
+        self._beside = empty_frame(self._full)
+        self._sizes: dict[int, list[_Slip]] = {}
+        for order in orders:
+            size = format_of(shape, order.part.short_side_px, film.fps)
+            writer = stack.enter_context(ClipWriter(order.into, size, doing=doing))
+            ink = _Ink(order.overlay, size) if order.overlay is not None else None
+            slips = self._sizes.setdefault(order.part.short_side_px, [])
+            slips.append(_Slip(order=order, format=size, writer=writer, ink=ink))
+        self._wanted = {number for order in orders for number in range(order.start, order.start + order.frames)}
+
+    def show(
+        self,
+        number: int,
+        frame: Frame,
+        at: float,
+        *,
+        black: float = 0.0,
+        other: tuple[Frame, CropPath | None, int] | None = None,
+        mix: float = 0.0,
+    ) -> None:
+        """Take the scene's frame ``number`` at this pace, which shows the clip at frame ``at``."""
+        if number not in self._wanted:
+            return
+        _draw(frame, self._crop, at, self._drawn)
+        if other is not None:
+            _draw(other[0], other[1], other[2], self._beside)
+            cv2.addWeighted(self._drawn, 1 - mix, self._beside, mix, 0.0, dst=self._drawn)
+        if black > 0:
+            _darken(self._drawn, black)
+        for slips in self._sizes.values():
+            taking = [slip for slip in slips if slip.takes(number)]
+            if not taking:
+                continue
+            scaled = _scaled(self._drawn, taking[0].format)
+            for slip in taking:
+                target = slip.writer.buffer()
+                np.copyto(target, scaled)
+                if slip.ink is not None:
+                    slip.ink.blend(target, slip.strength(number))
+                slip.writer.write(target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Slip:
+    """A part being written."""
+
+    order: PartOrder
+    format: FilmFormat
+    writer: ClipWriter
+    ink: "_Ink | None"
+
+    def takes(self, number: int) -> bool:
+        return self.order.start <= number < self.order.start + self.order.frames
+
+    def strength(self, number: int) -> float:
+        """An overlay comes and goes within its stretch, never with the cut."""
+        inside = number - self.order.start
+        near = min(inside, self.order.frames - 1 - inside)
+        return 0.5 - 0.5 * float(np.cos(np.pi * min(1.0, (near + 1) / _FADE_FRAMES)))
+
+
+class _Ink:
+    """An overlay in the planes of one size, only where it covers something."""
+
+    def __init__(self, overlay: Overlay, size: FilmFormat) -> None:
+        rgba = overlay.astype(np.float32)
+        alpha = rgba[..., 3:] / 255
+        colour = cv2.transform(np.ascontiguousarray(rgba[..., :3]), _RGB_TO_YCBCR) * alpha
+        stack = np.concatenate([colour, alpha], axis=2).astype(np.float32)
+        fine = _resized(stack, (size.width_px, size.height_px))
+        coarse = _resized(stack, (size.width_px // 2, size.height_px // 2))
+        self._bands = [
+            [(rows, columns, fine[rows, columns, 0], fine[rows, columns, 3]) for rows, columns in _covered(fine)],
+            [(rows, columns, coarse[rows, columns, 1], coarse[rows, columns, 3]) for rows, columns in _covered(coarse)],
+            [(rows, columns, coarse[rows, columns, 2], coarse[rows, columns, 3]) for rows, columns in _covered(coarse)],
+        ]
+
+    def blend(self, frame: Frame, strength: float) -> None:
+        """Lay it over a frame, 0 to 1 strong."""
+        for plane, bands in zip(planes(frame), self._bands, strict=True):
+            for rows, columns, colour, alpha in bands:
+                below = plane[rows, columns]
+                mixed = below * (1 - strength * alpha) + strength * colour
+                below[...] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+
+
+def _covered(stack: NDArray[np.float32]) -> list[tuple[slice, slice]]:
+    """The bands of rows in which an overlay has something, each with its columns."""
+    alpha = stack[..., 3] > 1 / 512
+    filled = np.flatnonzero(alpha.any(axis=1))
+    if not len(filled):
+        return []
+    bands: list[tuple[slice, slice]] = []
+    for rows in np.split(filled, np.flatnonzero(np.diff(filled) > 1) + 1):
+        columns = np.flatnonzero(alpha[rows[0] : rows[-1] + 1].any(axis=0))
+        bands.append((slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)))
+    return bands
+
+
+def _resized(picture: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    if (picture.shape[1], picture.shape[0]) == size:
+        return picture
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _by_shape(orders: Sequence[PartOrder]) -> Iterator[tuple[Shape, list[PartOrder]]]:
+    for shape in Shape:
+        group = [order for order in orders if order.part.shape is shape]
+        if group:
+            yield shape, group
+
+
+def _show_all(benches: Sequence[_Bench], number: int, frame: Frame, at: float) -> None:
+    for bench in benches:
+        bench.show(number, frame, at)
+
+
+def _draw(frame: Frame, crop: CropPath | None, at: float, into: Frame) -> None:
+    """The part of a frame that its shape shows; without a crop, all of it."""
+    if crop is None or into.shape == frame.shape:
+        np.copyto(into, frame)
+        return
+    left = float(np.interp(at, np.arange(len(crop.lefts_px)), crop.lefts_px))
+    draw_crop(frame, left, crop.width_px, into)
+
+
+def _scaled(frame: Frame, size: FilmFormat) -> Frame:
+    if frame.shape == (size.height_px * 3 // 2, size.width_px):
+        return frame
+    into = empty_frame(size)
+    for source, target in zip(planes(frame), planes(into), strict=True):
+        cv2.resize(source, (target.shape[1], target.shape[0]), dst=target, interpolation=cv2.INTER_AREA)
+    return into
+
+
+def _black(source: SceneSource, shown: int) -> float:
+    """How much of a frame is black already, 0 to 1, as a fade at either end asks for."""
+    rise, fall = source.dips
+    left = source.length - 1 - shown
+    up = 1 - shown / rise if rise and shown < rise else 0.0
+    down = 1 - left / fall if fall and left < fall else 0.0
+    return max(up, down)
+
+
+def _darken(frame: Frame, black: float) -> None:
+    luma, blue, red = planes(frame)
+    for plane, level in ((luma, 16), (blue, 128), (red, 128)):
+        cv2.convertScaleAbs(plane, dst=plane, alpha=1 - black, beta=level * black)
+
+
+def _decoded(clip: Path, doing: str) -> Iterator[Frame]:
+    try:
+        with av.open(str(clip)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            for frame in container.decode(stream):
+                yield np.asarray(frame.to_ndarray(format="yuv420p"), np.uint8)
+    except (av.error.FFmpegError, OSError, IndexError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MediaError(f"{doing}: {clip.name} cannot be decoded: {reason}") from error
