@@ -10,6 +10,8 @@ Does not belong here: anything else; nothing here needs a secret, a network or a
     what was paid for ─► ledger ─► spend_report (a day), model_scorecard
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from luxvid_pipeline.assets.accounts import model_scorecard, spend_report
@@ -20,6 +22,7 @@ from luxvid_pipeline.assets.film import property_video
 from luxvid_pipeline.assets.photos import listing_photos, photo_catalogue
 from luxvid_pipeline.assets.score import soundtrack
 from luxvid_pipeline.automation.jobs import JOBS
+from luxvid_pipeline.automation.sensors import SENSORS
 from luxvid_pipeline.resources.catalogue import ReadSettings, build_resources
 from luxvid_pipeline.resources.progress import ProgressBoard
 from luxvid_pipeline.resources.settings import Settings
@@ -42,6 +45,7 @@ def build_defs(
     read_settings: ReadSettings = Settings.from_environment,
     board: ProgressBoard | None = None,
     overrides: dict[str, object] | None = None,
+    sensors: Sequence[dg.SensorDefinition] = SENSORS,
 ) -> dg.Definitions:
     """Return fresh definitions.
 
@@ -49,10 +53,14 @@ def build_defs(
         read_settings: Called when a run starts; tests pass their own.
         board: Who is told of progress; nobody by default.
         overrides: Resources by name that replace the usual ones.
+        sensors: What requests runs; tests pass theirs, with other times.
     """
     return dg.Definitions(
         assets=list(ASSETS),
         jobs=list(JOBS),
+        sensors=list(sensors),
+        # A run is a process already; another one a step costs seconds (docs/orchestration.md).
+        executor=dg.in_process_executor,
         resources={**build_resources(read_settings, board), **(overrides or {})},
     )
 

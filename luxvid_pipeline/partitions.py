@@ -24,13 +24,18 @@ scenes_of_a_listing = dg.MultiToSingleDimensionPartitionMapping(partition_dimens
 
 
 def all_scenes_tags(listing: str) -> dict[str, str]:
-    """Return the tags that make one run cover all seven scenes of a listing.
+    """Return the tags that make one run cover all seven scenes of a listing."""
+    return scenes_range_tags(listing, SCENE_KEYS[0], SCENE_KEYS[-1])
+
+
+def scenes_range_tags(listing: str, first: str, last: str) -> dict[str, str]:
+    """Return the tags that make one run cover a listing's scenes from the first to the last of two.
 
     Dimensions sort by name, so keys are ``listing|scene`` and a listing's scenes are one contiguous range.
     """
     return {
-        "dagster/asset_partition_range_start": scene_partition_key(listing, SCENE_KEYS[0]),
-        "dagster/asset_partition_range_end": scene_partition_key(listing, SCENE_KEYS[-1]),
+        "dagster/asset_partition_range_start": scene_partition_key(listing, first),
+        "dagster/asset_partition_range_end": scene_partition_key(listing, last),
     }
 
 

@@ -161,6 +161,11 @@ def kept_clip(store: MediaStore, request: ClipRequest, engine: str) -> StoredFil
     return store.kept(key, _made_from(request, engine))
 
 
+def clip_made_from(request: ClipRequest, engine: str) -> str:
+    """Return the digest that the record of exactly this clip holds."""
+    return _made_from(request, engine)
+
+
 def _made_from(request: ClipRequest, engine: str) -> str:
     return digest([request.fingerprint(engine), CODE_VERSION])
 

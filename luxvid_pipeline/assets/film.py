@@ -4,7 +4,7 @@ Belongs here: the asset.
 Does not belong here: joining and mixing (``media/film.py``), what must hold of it (``checks.py``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -72,7 +72,7 @@ def property_video(
     clips = [_clip_of(scene_clips, listing, shot, pairs[shot.scene]) for shot in shots]
     transition = Transition(storyboard.transition)
     timeline = lay_out([shot.seconds for shot in shots], transition)
-    made_from = digest([[clip.sha256 for clip in clips], soundtrack.sha256, transition.value, CODE_VERSION])
+    made_from = film_made_from(clips, soundtrack, transition)
     key = media_key("property_video", listing)
     stored = media_store.kept(key, made_from)
     reused = stored is not None
@@ -107,6 +107,11 @@ def property_video(
     )
     yield checks.film_is_as_long_as_its_scenes(facts, timeline.duration_s)
     yield checks.film_is_as_loud_as_agreed(facts, silent=engine_from_facts(soundtrack.facts).name == SILENCE)
+
+
+def film_made_from(clips: Sequence[StoredFile], score: StoredFile, transition: Transition) -> str:
+    """Return the digest that the record of the film of exactly these clips, in play order, and this score holds."""
+    return digest([[clip.sha256 for clip in clips], score.sha256, transition.value, CODE_VERSION])
 
 
 def _assemble(

@@ -135,6 +135,11 @@ def kept_stage(store: MediaStore, request: ScoreRequest, engine: str, stage: int
     return store.kept(_key(request, stage), _made_from(request, engine, stage))
 
 
+def score_made_from(request: ScoreRequest, engine: str) -> str:
+    """Return the digest that the record of exactly this score holds."""
+    return _made_from(request, engine, len(request.shots) - 1)
+
+
 def _key(request: ScoreRequest, stage: int) -> str:
     return f"soundtrack/{request.listing}/stage-{stage + 1}.flac"
 

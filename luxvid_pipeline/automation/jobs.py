@@ -55,6 +55,15 @@ score_models_job = dg.define_asset_job(
     description="Compare the paid models: deliveries, refusals, seconds, dollars, fidelity.",
 )
 
+STAGE_JOBS = {
+    "direction": direct_listing_job,
+    "animatic": animatic_job,
+    "scenes": shoot_scenes_job,
+    "score": score_listing_job,
+    "film": assemble_film_job,
+}
+"""The job of each stage of ``domain/progress.py``; a stage without one is not taken by the progress sensor."""
+
 JOBS = (
     direct_listing_job,
     revise_listing_job,

@@ -112,6 +112,9 @@ class GenerationSettings(_Part):
 
     budget_usd: float = Field(default=10.0, ge=0)
     approval: Literal["auto", "required"] = "auto"
+    priority: Literal["normal", "urgent"] = Field(
+        default="normal", description="Urgent listings overtake all others that are waiting."
+    )
 
 
 class ListingManifest(_Part):

@@ -1,0 +1,9 @@
+"""All sensors, in the order in which the UI lists them.
+
+Belongs here: putting them together.
+Does not belong here: what each does (its own module).
+"""
+
+from luxvid_pipeline.automation.progress import listing_progress_sensor
+
+SENSORS = (listing_progress_sensor,)
