@@ -248,8 +248,8 @@ def statement(facts: PackageFacts) -> str:
 
     Source:
         California Business and Professions Code section 10140.8 (AB 723, in force since 2026-01-01): a statement that
-        the image was altered, on or beside it, and a link, URL or QR code to the unaltered original. The text speaks
-        of images; to say it of a film is the cautious reading.
+        the image was altered, on or beside it, which says that the unaltered images can be accessed at a link, URL or
+        QR code. The text speaks of images; to say it of a film is the cautious reading.
     """
     if not facts.altered_scenes:
         return (
@@ -257,9 +257,9 @@ def statement(facts: PackageFacts) -> str:
             "scaled and turned in perspective." + _about_music(facts)
         )
     where = (
-        f"The original, unaltered images are at {facts.disclosure_url}"
+        f"The original, unaltered images can be accessed at {facts.disclosure_url}"
         if facts.disclosure_url
-        else "The original, unaltered images are shown beside the altered ones in the disclosure delivered with it."
+        else "The original, unaltered images can be accessed in the disclosure folder delivered with it."
     )
     return f"This video contains images that have been digitally altered with AI. {where}{_about_music(facts)}"
 
@@ -269,7 +269,7 @@ def short_statement(facts: PackageFacts) -> str:
     if not facts.altered_scenes:
         return ""
     address = re.sub(r"^https?://", "", facts.disclosure_url)
-    return f"Digitally altered. Original images: {address}" if address else "Digitally altered images"
+    return f"Digitally altered. Unaltered originals: {address}" if address else "Digitally altered images"
 
 
 def warnings(facts: PackageFacts) -> tuple[str, ...]:
