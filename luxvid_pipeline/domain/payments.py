@@ -212,6 +212,14 @@ class Ledger(Protocol):
         """
         ...
 
+    def adopt(self, key: str) -> Payment:
+        """Take up a row whose process is gone and whose request nobody asks for any more, to settle it.
+
+        Raises:
+            LedgerError: There is no such row.
+        """
+        ...
+
     def payment(self, key: str) -> Payment | None:
         """Return the row as it stands, or None; ``ours`` is False, since only ``claim`` gives it into one's hands."""
         ...

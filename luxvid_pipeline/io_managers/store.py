@@ -245,6 +245,21 @@ class MediaStore:
         found = set(self._names(prefix))
         return sorted(name for name in found if f"{name}.json" in found)
 
+    def folders(self) -> list[str]:
+        """Return the names of the directories right under the base, sorted.
+
+        Raises:
+            StorageError: The storage cannot be listed.
+        """
+        with _storage_errors(self.base):
+            try:
+                found = self._fs.ls(self._root, detail=True)
+            except FileNotFoundError:
+                return []
+        return sorted(
+            str(entry["name"]).rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "directory"
+        )
+
     def remove(self, key: str) -> None:
         """Remove a file and its record; nothing happens where there is none."""
         for name in (_record_key(key), key):

@@ -254,6 +254,28 @@ async def deliver(order: Order, desk: Desk, progress: Progress = ignore_progress
             raise failure.as_error(order.doing) from failure
 
 
+async def settle_left_over(order: Order, desk: Desk, *, cancel: bool = False) -> Payment | None:
+    """Take a row whose process is gone as far as it goes without waiting and without sending anything.
+
+    One that never left is dropped; one that may have left is looked for at the vendor; of one that has ended the
+    result is fetched, or its cost booked. One that is still being made stays as it is, for a later look.
+
+    Args:
+        order: What it was, as far as the row tells.
+        desk: Where it was handed in.
+        cancel: Whether one that is still being made is cancelled.
+
+    Returns:
+        The row as it stands then; None where it was dropped. Rows in a live process's hands are left alone.
+
+    Raises:
+        ProviderError: The vendor does not answer, or refuses the key; the row stays as it is.
+        LedgerError, StorageError: As ``deliver``.
+    """
+    async with _alone_with(order.request.key), desk.api.session() as api:
+        return await _LeftOver(order, desk, api, ignore_progress).settle(cancel=cancel)
+
+
 class _TryAgainError(Exception):
     """It failed for a passing reason and may be sent anew."""
 
@@ -692,6 +714,53 @@ class _Case:
             cost = self._cost_of_nothing(ended)
             reason = as_reason(Kind.STOPPED, "the run was ended before it was done")
             await _step(lambda: self._ledger.failed(self._key, reason, cost_usd=cost, may_retry=True))
+
+
+class _LeftOver(_Case):
+    """A request that nobody asks for any more."""
+
+    async def settle(self, *, cancel: bool) -> Payment | None:
+        """As ``settle_left_over``."""
+        payment = await _step(self._ledger.adopt, self._key)
+        self._holds = payment.ours
+        try:
+            if payment.ours:
+                async with self._alive():
+                    await self._settled(payment, cancel=cancel)
+        except (VendorFailureError, ProviderError, _TryAgainError) as failure:
+            # What came of it is written down; only a row that is still open could not be settled.
+            row = await _step(self._ledger.payment, self._key)
+            if row is None or row.state not in _IN_TRANSIT:
+                return row
+            if isinstance(failure, VendorFailureError):
+                raise failure.as_error(self._order.doing) from failure
+            raise
+        finally:
+            if self._holds:
+                with contextlib.suppress(LedgerError):
+                    await _step(self._ledger.let_go, [self._key])
+        return await _step(self._ledger.payment, self._key)
+
+    async def _settled(self, payment: Payment, *, cancel: bool) -> None:
+        prediction_id = payment.prediction_id
+        if payment.state is PaymentState.SUBMITTING:
+            found = await self._settle(payment, None)
+            if found is None:
+                payment = await _step(self._ledger.not_sent, self._key, "the vendor's list does not hold it")
+            else:
+                prediction_id = found.id
+                payment = await _step(self._ledger.submitted, self._key, found.id)
+        if payment.state is PaymentState.RESERVED:
+            await _step(self._ledger.release, self._key)
+            return
+        prediction = await self._get(prediction_id)
+        if payment.state is PaymentState.FINISHED:
+            await self._collect(payment, prediction)
+            return
+        if cancel and not prediction.final:
+            prediction = await self._api.safely(lambda: self._api.cancel(prediction_id))
+        if prediction.final:
+            await self._concluded(prediction)
 
 
 _LOST = VendorFailureError(Kind.LOST, "the result is no longer at the vendor")
