@@ -445,7 +445,8 @@ def _seconds(file: FileFacts) -> list[list[str]]:
 def edit_decision_list(facts: PackageFacts, file: FileFacts) -> str:
     """Return the cut of a file as a CMX 3600 edit decision list, non-drop, the programme starting at one hour.
 
-    Editors find each clip by its ``FROM CLIP NAME``; a scene that plays slower carries an ``M2`` line.
+    Editors find each clip by its ``FROM CLIP NAME``; a scene that plays slower carries an ``M2`` line. An event ends
+    where the dissolve into the next one begins, which shows the rest of it.
 
     Source:
         The CMX 3600 list as SMPTE RP 146 describes its fields, and as Avid, Premiere and Resolve read it.
@@ -456,10 +457,13 @@ def edit_decision_list(facts: PackageFacts, file: FileFacts) -> str:
     lines = [f"TITLE: {title}", "FCM: NON-DROP FRAME", ""]
     before: SegmentFacts | None = None
     for number, segment in enumerate(file.segments, start=1):
-        start, end = segment.source_start, segment.source_start + segment.taken
-        places = (start, end, record + segment.start, record + segment.start + segment.frames)
+        following = file.segments[number] if number < len(file.segments) else None
+        shown = segment.frames - (following.dissolve_frames if following else 0)
+        start = segment.source_start
+        end = start + round(segment.taken * shown / segment.frames)
+        places = (start, end, record + segment.start, record + segment.start + shown)
         if segment.dissolve_frames and before is not None:
-            seam = before.source_start + before.taken - segment.dissolve_frames
+            seam = before.source_start + round(before.taken * (1 - segment.dissolve_frames / before.frames))
             held = (seam, seam, record + segment.start, record + segment.start)
             lines.append(_event(number, before, "C", held, fps))
             lines.append(_event(number, segment, f"D    {segment.dissolve_frames:03d}", places, fps))

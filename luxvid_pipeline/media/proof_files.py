@@ -180,7 +180,7 @@ figcaption{font-size:.92rem;padding-top:8px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;font-size:.9rem;margin:16px 0}
 dt{color:#5d6067}
 dd{margin:0;overflow-wrap:anywhere}
-a{color:#6b4a12}
+a{color:#6b4a12;overflow-wrap:anywhere}
 @media(max-width:480px){dl{grid-template-columns:1fr}dd{margin-bottom:6px}}
 @media print{section{break-inside:avoid}}
 """
