@@ -53,8 +53,9 @@ def listing_photos(
     """Every photo that came in, kept or refused with the reason; originals untouched, a working JPEG beside each."""
     watch = Stopwatch()
     listing = context.partition_key
-    folder = read_listing_folder(listing_sources.folder(listing))
     place = f"listing_photos/{listing}"
+    folder = read_listing_folder(listing_sources.folder(listing))
+    folder = listing_sources.fetch(folder, media_store.workshop(f"{place}/fetched"))
     records = read_photos(
         folder,
         media_store.workshop(place),

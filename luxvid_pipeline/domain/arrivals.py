@@ -285,12 +285,6 @@ def rejection_text(reason: str) -> str:
     )
 
 
-def reason_of(text: str) -> str:
-    """Return the reason from the text of a ``REJECTED.txt``."""
-    parts = text.split("\n\n")
-    return parts[1].strip() if len(parts) > 1 else text.strip()
-
-
 def is_inside(name: str) -> bool:
     """Return whether a relative path stays in its folder whatever the file system; object keys may hold anything."""
     parts = name.split("/")

@@ -166,6 +166,22 @@ def seen_files(folder: Path) -> tuple[SeenFile, ...]:
     return tuple(sorted(found, key=lambda file: file.name))
 
 
+def visible_names(names: Sequence[str]) -> list[str]:
+    """Return the names, relative with ``/``, that a folder on disk would show: no litter, nothing hidden or too deep.
+
+    Args:
+        names: All files of one folder.
+    """
+    closed = {name.removesuffix(NOT_PHOTOS_MARK) for name in names if name.endswith(f"/{NOT_PHOTOS_MARK}")}
+    return [
+        name
+        for name in names
+        if not any(part.startswith((".", "~$")) or part.lower() in _STRAY_NAMES for part in name.split("/"))
+        and name.count("/") <= DEEPEST_LEVEL
+        and not name.startswith(tuple(closed))
+    ]
+
+
 def is_picture(path: Path) -> bool:
     """Return whether a file is or claims to be a picture, by its ending or by its first bytes."""
     return _may_be_picture(path)
