@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, sobel
 
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.domain.pairs import Overlap
@@ -167,11 +167,15 @@ def interest_map(luma: Floats) -> Floats:
         What stands out is the spectral residual: Hou and Zhang, CVPR 2007.
     """
     picture = luma.astype(np.float64)
-    detail = gaussian_filter(np.hypot(sobel(picture, 0), sobel(picture, 1)), 2.0)
+    detail = scipy.ndimage.gaussian_filter(
+        np.hypot(scipy.ndimage.sobel(picture, 0), scipy.ndimage.sobel(picture, 1)), 2.0
+    )
     spectrum = np.fft.fft2(picture)
     log_size = np.log(np.abs(spectrum) + 1e-6)
-    residual = log_size - gaussian_filter(log_size, 1.5, mode="wrap")
-    stands_out = gaussian_filter(np.abs(np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))) ** 2, 2.5)
+    residual = log_size - scipy.ndimage.gaussian_filter(log_size, 1.5, mode="wrap")
+    stands_out = scipy.ndimage.gaussian_filter(
+        np.abs(np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))) ** 2, 2.5
+    )
     height, width = picture.shape
     y, x = np.mgrid[0:height, 0:width]
     middle = np.exp(-(((x + 0.5) / width - 0.5) ** 2 + ((y + 0.5) / height - 0.5) ** 2) / (2 * 0.33**2))

@@ -16,8 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
+import scipy
 
 from luxvid_pipeline.domain.errors import LuxVidError
 from luxvid_pipeline.domain.film_format import FULL_HD
@@ -27,6 +26,7 @@ from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.rooms import Room
 from luxvid_pipeline.domain.scenes import SCENES, CameraMove, MoveKind, Scene
 from luxvid_pipeline.domain.subjects import features_of, places_of, rooms_named
+from luxvid_pipeline.domain.wishes import NO_WISHES, PictureWishes
 
 Overlaps = Mapping[tuple[str, str], Overlap]
 """(first, second) ``photo_id`` to what was measured between them; either order serves both."""
@@ -46,6 +46,7 @@ _PAIRED_AT_MOST = 12
 _MEASURED_GAIN = 0.25
 _LEAST_MOVE = 0.03
 _OFF_SUBJECT = 0.8
+_VOUCHED = 0.5
 _UNKNOWN_EXTERIOR_FIT = 0.3
 _FILLED = 10_000
 _UNITS = 1_000
@@ -263,8 +264,11 @@ def possible_takes(
     overlaps: Overlaps,
     likeness: Likeness | None = None,
     subject: str = "",
+    wishes: PictureWishes = NO_WISHES,
 ) -> tuple[Take, ...]:
     """Return every honest way of shooting a scene, in the order of the photos' ids.
+
+    A photo that a person named for the scene may play it whatever its label says.
 
     Args:
         scene: The scene.
@@ -272,10 +276,16 @@ def possible_takes(
         overlaps: What was measured between photos.
         likeness: How alike the colours of two photos are; without it nothing but overlap makes a pair.
         subject: What the storyboard wants shown.
+        wishes: What a person wants the photos to show; only takes that meet them are returned.
     """
     photos = {photo.photo_id: photo for photo in sorted(catalogue, key=lambda photo: photo.photo_id)}
-    scores = {key: photo_score(scene, photo, subject) for key, photo in photos.items()}
-    scores = {key: score for key, score in scores.items() if score > 0}
+    allowed = [photo for photo in photos.values() if wishes.allow(photo)]
+    scores = {photo.photo_id: photo_score(scene, photo, subject) for photo in allowed}
+    scores = {
+        key: max(score, _VOUCHED * craft_score(scene, photos[key]) if key in wishes.named else 0.0)
+        for key, score in scores.items()
+        if score > 0 or key in wishes.named
+    }
     takes = [Take(scene=scene.key, first=key, worth=score) for key, score in scores.items()]
     for a in scores:
         for b in scores:
@@ -286,10 +296,12 @@ def possible_takes(
                 gain = pair_gain(scene, photos[a], photos[b], overlap)
             else:
                 gain = _unmeasured_gain(photos[a], photos[b], (likeness or {}).get(pair_key(a, b), 0.0))
+            if gain is None and {a, b} <= wishes.named:
+                gain = 0.0  # a person put the two together
             if gain is not None:
                 worth = max(0.0, 0.5 * (scores[a] + scores[b]) + gain)
                 takes.append(Take(scene=scene.key, first=a, last=b, worth=worth, overlap=overlap))
-    return tuple(sorted(takes, key=_take_order))
+    return tuple(sorted((take for take in takes if wishes.met_by(take.photos, photos)), key=_take_order))
 
 
 def best_takes(takes: Sequence[Take]) -> dict[str, Take]:
@@ -315,12 +327,14 @@ def best_takes(takes: Sequence[Take]) -> dict[str, Take]:
     preference = np.empty(len(ordered))
     preference[by_ids] = np.linspace(_TIE, 0, len(ordered))
     worth = np.array([_FILLED + round(_UNITS * take.worth) for take in ordered]) + preference
-    used = csr_array((np.ones(len(places)), tuple(zip(*places, strict=True))), shape=(len(rows), len(ordered)))
-    solved = milp(
+    used = scipy.sparse.csr_array(
+        (np.ones(len(places)), tuple(zip(*places, strict=True))), shape=(len(rows), len(ordered))
+    )
+    solved = scipy.optimize.milp(
         -worth,
         integrality=np.ones(len(ordered)),
-        bounds=Bounds(0, 1),
-        constraints=LinearConstraint(used, -np.inf, 1),
+        bounds=scipy.optimize.Bounds(0, 1),
+        constraints=scipy.optimize.LinearConstraint(used, -np.inf, 1),
         options={"mip_rel_gap": 0.0},
     )
     if not solved.success:
@@ -336,6 +350,8 @@ def choose_pairs(
     likeness: Likeness | None = None,
     subjects: Mapping[str, str] | None = None,
     left_out: Mapping[str, str] | None = None,
+    wishes: Mapping[str, PictureWishes] | None = None,
+    pinned: Mapping[str, ScenePair] | None = None,
 ) -> tuple[ScenePair, ...]:
     """Return the best choice of photos for all scenes together, one row for each of the seven scenes, in order.
 
@@ -346,27 +362,49 @@ def choose_pairs(
         likeness: How alike the colours of two photos are.
         subjects: Scene key to what the storyboard wants shown.
         left_out: Scene key to the storyboard's reason for leaving it out.
+        wishes: Scene key to what a person wants its photos to show. Where no free photo is so, the scene is chosen
+            without them and its reason says so.
+        pinned: Scene key to the row it keeps; its photos serve no other scene.
     """
+    pinned, subjects, wishes = pinned or {}, subjects or {}, wishes or {}
     photos = {photo.photo_id: photo for photo in catalogue}
-    wanted = [scene for scene in SCENES if scene.key in scenes]
-    subjects = subjects or {}
+    held = {photo: row.scene for row in pinned.values() for photo in row.photos}
+    free = [photo for photo in catalogue if photo.photo_id not in held]
+    wanted = [scene for scene in SCENES if scene.key in scenes and scene.key not in pinned]
     takes = {
-        scene.key: possible_takes(scene, catalogue, overlaps, likeness, subjects.get(scene.key, "")) for scene in wanted
+        scene.key: possible_takes(
+            scene, free, overlaps, likeness, subjects.get(scene.key, ""), wishes.get(scene.key, NO_WISHES)
+        )
+        for scene in wanted
     }
+    unmet = {scene.key for scene in wanted if not takes[scene.key] and wishes.get(scene.key, NO_WISHES) != NO_WISHES}
+    for scene in wanted:
+        if scene.key in unmet:
+            takes[scene.key] = possible_takes(scene, free, overlaps, likeness, subjects.get(scene.key, ""))
     chosen = best_takes([take for each in takes.values() for take in each])
-    serves = {photo: key for key, take in chosen.items() for photo in take.photos}
+    serves = held | {photo: key for key, take in chosen.items() for photo in take.photos}
     rows: list[ScenePair] = []
     for scene in SCENES:
+        if scene.key in pinned:
+            rows.append(pinned[scene.key])
+            continue
         take = chosen.get(scene.key)
         if take is not None:
-            rows.append(_row(scene, take, takes[scene.key], serves, photos))
+            row = _row(scene, take, takes[scene.key], serves, photos)
+            rows.append(replace(row, reason=row.reason + _heeded(wishes.get(scene.key), scene.key in unmet)))
             continue
         reason = (left_out or {}).get(scene.key, "the storyboard leaves this scene out")
         if scene.key in takes:
-            candidates = [each.first for each in takes[scene.key] if each.last is None]
+            candidates = [photo.photo_id for photo in catalogue if photo_score(scene, photo) > 0]
             reason = left_out_reason(scene, [serves[photo] for photo in candidates if photo in serves])
         rows.append(ScenePair(scene=scene.key, first_photo=None, reason=reason))
     return tuple(rows)
+
+
+def _heeded(wishes: PictureWishes | None, is_unmet: bool) -> str:
+    if wishes is None or wishes == NO_WISHES:
+        return ""
+    return " No free photo is as a person's note asks." if is_unmet else " As a person's note asks."
 
 
 def _row(

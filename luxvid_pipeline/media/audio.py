@@ -17,10 +17,10 @@ from typing import Any
 import av
 import av.error
 import numpy as np
+import scipy
 import soundfile
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from scipy import ndimage
 
 from luxvid_pipeline.domain.errors import MediaError, StorageError
 
@@ -139,7 +139,7 @@ def find_clicks(sound: Sound, *, times: float = 14.0) -> list[float]:
     if not len(bend):
         return []
     window = SAMPLE_RATE_HZ // 50
-    usual = np.sqrt(ndimage.uniform_filter1d(bend**2, window, mode="nearest"))
+    usual = np.sqrt(scipy.ndimage.uniform_filter1d(bend**2, window, mode="nearest"))
     # The jump itself is in the mean, at most a 1 / window part of its square.
     usual = np.maximum(np.sqrt(np.maximum(usual**2 - bend**2 / window, 0)), 2e-5)
     found = np.flatnonzero(bend > times * usual)
@@ -170,7 +170,9 @@ def waveform_png(score: Path, stage_seconds: Sequence[float]) -> bytes:
     edges = np.linspace(0, len(sound), columns + 1).astype(int)
     mono = np.abs(sound).max(axis=1)
     peak = np.maximum.reduceat(mono, np.minimum(edges[:-1], len(mono) - 1))
-    body = np.sqrt(np.maximum.reduceat(ndimage.uniform_filter1d(mono**2, 2400), np.minimum(edges[:-1], len(mono) - 1)))
+    body = np.sqrt(
+        np.maximum.reduceat(scipy.ndimage.uniform_filter1d(mono**2, 2400), np.minimum(edges[:-1], len(mono) - 1))
+    )
 
     picture = Image.new("RGB", (width, height), _GROUND)
     draw = ImageDraw.Draw(picture)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage, signal
 
 from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, decode_audio
 
@@ -104,10 +104,10 @@ def limit(sound: Sound, ceiling_dbtp: float, *, reach_s: float = 0.012) -> Sound
     if needed.min(initial=1.0) >= 1.0:
         return sound
     width = 2 * int(reach_s * SAMPLE_RATE_HZ) + 1
-    held = ndimage.minimum_filter1d(needed, 2 * width - 1, mode="nearest")
+    held = scipy.ndimage.minimum_filter1d(needed, 2 * width - 1, mode="nearest")
     # A weighted mean of values that are each low enough for this sample is low enough too.
     weights = np.hanning(width + 2)[1:-1]
-    gain = signal.oaconvolve(np.pad(held, width // 2, mode="edge"), weights / weights.sum(), mode="valid")
+    gain = scipy.signal.oaconvolve(np.pad(held, width // 2, mode="edge"), weights / weights.sum(), mode="valid")
     return (sound * np.minimum(gain, 1.0)[:, None]).astype(np.float32)
 
 
@@ -122,7 +122,7 @@ def _peaks(sound: Sound) -> NDArray[np.float64]:
     for block in np.flatnonzero(tallest > 0.5 * tallest.max()):
         start, end = block * _BLOCK, min(len(own), (block + 1) * _BLOCK)
         before, after = max(0, start - _MARGIN), min(len(own), end + _MARGIN)
-        finer = np.abs(signal.resample_poly(sound[before:after], _OVERSAMPLING, 1, axis=0))
+        finer = np.abs(scipy.signal.resample_poly(sound[before:after], _OVERSAMPLING, 1, axis=0))
         finer = finer[_OVERSAMPLING * (start - before) : _OVERSAMPLING * (end - before)]
         highest = np.maximum(finer[:, 0], finer[:, 1]).reshape(-1, _OVERSAMPLING).max(axis=1)
         own[start:end] = np.maximum(own[start:end], highest)
@@ -132,7 +132,7 @@ def _peaks(sound: Sound) -> NDArray[np.float64]:
 def _block_power(sound: Sound, window_s: float) -> NDArray[np.float64]:
     square = np.zeros(len(sound) + 1)
     for channel in sound.T:
-        square[1:] += np.asarray(signal.sosfilt(_K_WEIGHTING, channel)) ** 2
+        square[1:] += np.asarray(scipy.signal.sosfilt(_K_WEIGHTING, channel)) ** 2
     np.cumsum(square, out=square)
     window, hop = int(window_s * SAMPLE_RATE_HZ), int(_HOP_S * SAMPLE_RATE_HZ)
     starts = np.arange(0, max(1, len(sound) - window + 1), hop)

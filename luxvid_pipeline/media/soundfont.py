@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from luxvid_pipeline.domain.errors import MediaError
 
@@ -202,7 +202,7 @@ def _at_ratio(source: NDArray[np.float32], ratio: float) -> NDArray[np.float32]:
     down = max(1, round(_TUNING_STEPS * ratio))
     common = math.gcd(down, _TUNING_STEPS)
     up, down = _TUNING_STEPS // common, down // common
-    return signal.resample_poly(source, up, down, window=_low_pass(max(up, down))).astype(np.float32)
+    return scipy.signal.resample_poly(source, up, down, window=_low_pass(max(up, down))).astype(np.float32)
 
 
 @cache
@@ -252,12 +252,12 @@ def _low_passed(tone: NDArray[np.float32], cents: float, rate_hz: int) -> NDArra
     cutoff_hz = 8.176 * 2.0 ** (cents / 1200)
     if cutoff_hz >= 0.4 * rate_hz:
         return tone
-    return np.asarray(signal.sosfilt(_section(cutoff_hz, rate_hz), tone), dtype=np.float32)
+    return np.asarray(scipy.signal.sosfilt(_section(cutoff_hz, rate_hz), tone), dtype=np.float32)
 
 
 @cache
 def _section(cutoff_hz: float, rate_hz: int) -> NDArray[np.float64]:
-    return np.asarray(signal.butter(2, cutoff_hz, fs=rate_hz, output="sos"))
+    return np.asarray(scipy.signal.butter(2, cutoff_hz, fs=rate_hz, output="sos"))
 
 
 def _chunks(data: bytes) -> dict[bytes, bytes]:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy
 import soundfile
 from numpy.typing import NDArray
-from scipy import signal
 
 from luxvid_pipeline.domain.errors import MediaError, StorageError
 from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Pcm, Sound, decode_audio, to_pcm, to_sound
@@ -78,7 +78,7 @@ def read_music(path: Path) -> Sound:
     stereo = np.repeat(samples, 2, axis=1) if samples.shape[1] == 1 else samples[:, :2]
     if rate_hz != SAMPLE_RATE_HZ:
         common = math.gcd(SAMPLE_RATE_HZ, int(rate_hz))
-        stereo = signal.resample_poly(stereo, SAMPLE_RATE_HZ // common, rate_hz // common, axis=0, padtype="line")
+        stereo = scipy.signal.resample_poly(stereo, SAMPLE_RATE_HZ // common, rate_hz // common, axis=0, padtype="line")
     return np.asarray(stereo, np.float32)
 
 
@@ -217,7 +217,7 @@ def _place_of(template: Floats, inside: Floats) -> tuple[int, float]:
     heard = inside[: len(template) + reach]
     if len(heard) < len(template) or not len(template):
         return 0, 0.0
-    product = signal.correlate(heard, template, mode="valid", method="fft")
+    product = scipy.signal.correlate(heard, template, mode="valid", method="fft")
     energy = np.concatenate([[0.0], np.cumsum(heard**2)])
     local = energy[len(template) :] - energy[: len(energy) - len(template)]
     scale = np.sqrt(np.maximum(local, 1e-9) * max(1e-9, float((template**2).sum())))
@@ -245,7 +245,9 @@ def _mono(sound: Sound) -> Floats:
     middle = sound.mean(axis=1).astype(np.float64)
     if len(middle) < 64:
         return middle
-    return np.asarray(signal.sosfilt(signal.butter(2, 4000, fs=SAMPLE_RATE_HZ, output="sos"), middle), np.float64)
+    return np.asarray(
+        scipy.signal.sosfilt(scipy.signal.butter(2, 4000, fs=SAMPLE_RATE_HZ, output="sos"), middle), np.float64
+    )
 
 
 def _onsets(mono: Floats) -> Floats:

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from luxvid_pipeline.domain.score import Note, Part, ScorePlan
 from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Sound
@@ -54,7 +54,7 @@ def perform(plan: ScorePlan, soundfont: SoundFont | None = None) -> Sound:
             hall += stem * np.float32(10 ** (player.send_db / 20))
     answer = _hall(orchestra.hall_s)
     for channel in range(2):
-        wet = np.asarray(signal.oaconvolve(hall[:, channel], answer[:, channel]))[:frames]
+        wet = np.asarray(scipy.signal.oaconvolve(hall[:, channel], answer[:, channel]))[:frames]
         dry[:, channel] += wet * np.float32(10 ** (orchestra.hall_db / 20))
     return _master(plan, dry)
 
@@ -119,7 +119,7 @@ def _shaped(tone: Sound, note: Note, player: Player) -> Sound:
     if player.soft_hz:
         cutoff_hz = player.soft_hz * (14_000 / player.soft_hz) ** (note.velocity / 127)
         section = _brightness(round(min(cutoff_hz, 0.45 * _RATE), -1))
-        tone = np.asarray(signal.sosfilt(section, tone, axis=0), dtype=np.float32)
+        tone = np.asarray(scipy.signal.sosfilt(section, tone, axis=0), dtype=np.float32)
     pan = float(np.clip(player.pan + player.spread * (note.pitch - 64) / 48, -0.9, 0.9))
     # A balance keeps the stereo of the recording; at the middle it changes nothing.
     angle = (pan + 1) * np.pi / 4
@@ -128,12 +128,12 @@ def _shaped(tone: Sound, note: Note, player: Player) -> Sound:
 
 @lru_cache(maxsize=512)
 def _brightness(cutoff_hz: float) -> NDArray[np.float64]:
-    return np.asarray(signal.butter(1, cutoff_hz, fs=_RATE, output="sos"))
+    return np.asarray(scipy.signal.butter(1, cutoff_hz, fs=_RATE, output="sos"))
 
 
 def _equalised(track: Sound, player: Player) -> Sound:
-    low: Any = signal.butter(2, player.low_cut_hz, btype="highpass", fs=_RATE, output="sos")
-    high: Any = signal.butter(2, player.high_cut_hz, fs=_RATE, output="sos")
+    low: Any = scipy.signal.butter(2, player.low_cut_hz, btype="highpass", fs=_RATE, output="sos")
+    high: Any = scipy.signal.butter(2, player.high_cut_hz, fs=_RATE, output="sos")
     return _through(np.concatenate([low, high]), track)
 
 
@@ -158,8 +158,8 @@ def _hall(decay_s: float) -> Sound:
     )
     tail = np.zeros_like(noise)
     for kind, edges, share, level in bands:
-        band = signal.butter(2, edges, btype=kind, fs=_RATE, output="sos")
-        tail += level * np.asarray(signal.sosfilt(band, noise, axis=0)) * 10 ** (-3 * time_s / (share * decay_s))
+        band = scipy.signal.butter(2, edges, btype=kind, fs=_RATE, output="sos")
+        tail += level * np.asarray(scipy.signal.sosfilt(band, noise, axis=0)) * 10 ** (-3 * time_s / (share * decay_s))
     # A hall builds up before it dies away.
     tail *= 1 - np.exp(-time_s / 0.025)
     early = np.zeros_like(tail)
@@ -173,8 +173,8 @@ def _hall(decay_s: float) -> Sound:
 
 def _master(plan: ScorePlan, mix: Sound) -> Sound:
     """Balance the stages, end in silence, bring the whole to its loudness under its ceiling."""
-    rumble: Any = signal.butter(2, 28, btype="highpass", fs=_RATE, output="sos")
-    treble: Any = signal.butter(1, 4_500, btype="highpass", fs=_RATE, output="sos")
+    rumble: Any = scipy.signal.butter(2, 28, btype="highpass", fs=_RATE, output="sos")
+    treble: Any = scipy.signal.butter(1, 4_500, btype="highpass", fs=_RATE, output="sos")
     # A shelf of air: the instruments were recorded at half the rate of today.
     mix += np.asarray(_AIR * _through(treble, mix), dtype=np.float32)
     sound = _through(rumble, mix)
@@ -213,4 +213,6 @@ def _curve(frames: int, times_s: NDArray[np.float64], levels_db: NDArray[np.floa
 
 def _through(sections: NDArray[np.float64], sound: Sound) -> Sound:
     """The sound filtered, one channel at a time: the filters need more bits than the sound does."""
-    return np.stack([np.asarray(signal.sosfilt(sections, channel), dtype=np.float32) for channel in sound.T], axis=1)
+    return np.stack(
+        [np.asarray(scipy.signal.sosfilt(sections, channel), dtype=np.float32) for channel in sound.T], axis=1
+    )
