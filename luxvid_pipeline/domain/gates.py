@@ -206,6 +206,7 @@ _NOT_OF_THE_LOCAL_CAMERA = frozenset({Fault.BENT, Fault.DRIFT, Fault.SOFT, Fault
 """Its moves are homographies of photographs: it cannot do these; what is measured there is a dissolve."""
 
 _LEAST_AIM = 0.02
+_RESTS = 0.8
 
 
 def _wanted(move: CameraMove, overlap: Overlap | None) -> tuple[float, float, float] | None:
@@ -232,8 +233,9 @@ def _found(
     m = measures
     holds = move.kind is MoveKind.HOLD
     along = agreement(m, move, overlap)
-    frozen_s = m.still_s if holds else m.frozen_s
-    tail_s = min(m.still_s, m.frozen_tail_s) if holds else m.frozen_tail_s
+    # A shot that shall hold still may; one that first moves and then dies is at fault all the same.
+    rests = holds and m.frozen_s >= _RESTS * m.seconds
+    frozen_s, tail_s = (0.0, 0.0) if rests else (m.frozen_s, m.frozen_tail_s)
     checks: list[tuple[Fault, bool, Callable[[], str]]] = [
         (
             Fault.BLACK,
@@ -272,7 +274,7 @@ def _found(
         ),
         (
             Fault.UNMOVED,
-            not holds and not pair and abs(along) < LIMITS[Fault.UNMOVED].at,
+            rests or (not holds and not pair and abs(along) < LIMITS[Fault.UNMOVED].at),
             lambda: f"the camera hardly moves ({_move_in_words(m)})",
         ),
         (

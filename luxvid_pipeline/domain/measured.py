@@ -21,7 +21,7 @@ class ClipMeasures:
         first_ssim: Likeness of the first frame to the photo it begins on, 1 for the same; crop and zoom are allowed
             for, what the photo does not show counts as 0.
         last_ssim: The same of the last frame and the photo it ends on; None without one.
-        drift_ssim: Lowest likeness of any frame looked at to the nearer of its photos.
+        drift_ssim: Lowest likeness of a frame between the ends to the nearer of its photos; black frames do not count.
         zoom: Magnification of the last frame over the first, by tracked features; above 1 went in.
         travel_x, travel_y: Where the view went, in frame widths and heights, right and down positive.
         followed: Part of the clip's steps in which the picture could be followed, 0 to 1.
@@ -29,7 +29,6 @@ class ClipMeasures:
         fastest_px_s: Greatest speed of a corner over a quarter of a second, in pixels a second.
         frozen_s: Longest run without any motion of the picture, in seconds.
         frozen_tail_s: How long before its end the picture last moved.
-        still_s: Longest run of frames that are the same but for the encoder's noise; 0 in most clips.
         black_s: Longest black run, in seconds.
         flashes: Times in seconds at which the picture, or a good part of it, is suddenly brighter or darker and back.
         flicker: How much the mean brightness trembles from frame to frame (RMS about its own course).
@@ -59,7 +58,6 @@ class ClipMeasures:
     fastest_px_s: float
     frozen_s: float
     frozen_tail_s: float
-    still_s: float
     black_s: float
     flashes: tuple[float, ...]
     flicker: float
@@ -83,6 +81,5 @@ class ClipMeasures:
             TypeError: They were written by another version.
         """
         values: dict[str, Any] = dict(facts)
-        for name in ("flashes", "jumps"):
-            values[name] = tuple(values.get(name, ()))
+        values["flashes"], values["jumps"] = tuple(values["flashes"]), tuple(values["jumps"])
         return ClipMeasures(**values)

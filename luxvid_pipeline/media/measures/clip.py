@@ -11,14 +11,14 @@ import numpy as np
 
 from luxvid_pipeline.domain.measured import ClipMeasures
 from luxvid_pipeline.media.measures.camera_motion import follow
-from luxvid_pipeline.media.measures.faults import find_faults
-from luxvid_pipeline.media.measures.fidelity import Likeness, Photo, as_framed, likeness, read_photo
+from luxvid_pipeline.media.measures.faults import find_faults, is_black
+from luxvid_pipeline.media.measures.fidelity import Likeness, Photo, as_framed, features, likeness, read_photo
 from luxvid_pipeline.media.measures.look import Look, look_at
 from luxvid_pipeline.media.measures.sharpness import added_blur_px
 from luxvid_pipeline.media.measures.steadiness import judder_px
 from luxvid_pipeline.media.measures.straightness import bending
 
-_DRIFT_LOOKS = 7
+_DRIFT_LOOKS = 5
 
 
 def measure_clip(clip: Path, *, first_photo: Path, last_photo: Path | None = None, doing: str = "") -> ClipMeasures:
@@ -54,7 +54,7 @@ def measure_clip(clip: Path, *, first_photo: Path, last_photo: Path | None = Non
         constant_rate=look.constant_rate,
         first_ssim=round(begins.ssim, 4),
         last_ssim=round(ends.ssim, 4) if ends is not None else None,
-        drift_ssim=round(_drift(look, first, last, begins, ends), 4),
+        drift_ssim=round(_drift(look, first, last), 4),
         zoom=round(motion.zoom(), 4),
         travel_x=round(travel_x, 4),
         travel_y=round(travel_y, 4),
@@ -63,7 +63,6 @@ def measure_clip(clip: Path, *, first_photo: Path, last_photo: Path | None = Non
         fastest_px_s=round(float(motion.speeds_px_s().max()), 1),
         frozen_s=round(faults.frozen_s, 3),
         frozen_tail_s=round(faults.frozen_tail_s, 3),
-        still_s=round(faults.still_s, 3),
         black_s=round(faults.black_s, 3),
         flashes=faults.flashes,
         flicker=round(faults.flicker, 3),
@@ -77,13 +76,16 @@ def measure_clip(clip: Path, *, first_photo: Path, last_photo: Path | None = Non
     )
 
 
-def _drift(look: Look, first: Photo, last: Photo | None, begins: Likeness, ends: Likeness | None) -> float:
-    """The lowest likeness of a frame to the nearer photo."""
-    lowest = min(begins.ssim, ends.ssim if ends is not None else 1.0)
+def _drift(look: Look, first: Photo, last: Photo | None) -> float:
+    """The lowest likeness of a frame on the way to the nearer photo."""
+    lowest = 1.0
     for number in np.linspace(0, len(look.greys) - 1, _DRIFT_LOOKS + 2)[1:-1].round().astype(int):
-        here = likeness(look.greys[number], first).ssim
+        if is_black(look.greys[number]):
+            continue
+        seen = features(look.greys[number])
+        here = likeness(look.greys[number], first, seen).ssim
         if last is not None:
-            here = max(here, likeness(look.greys[number], last).ssim)
+            here = max(here, likeness(look.greys[number], last, seen).ssim)
         lowest = min(lowest, here)
     return lowest
 
@@ -99,6 +101,5 @@ def _softened(look: Look, first: Photo, last: Photo | None, begins: Likeness, en
 
 def _softest(look: Look) -> float:
     """Blur of the softest frame inside the clip over its first."""
-    return max(
-        (added_blur_px(look.wholes[0], whole) for number, whole in look.wholes.items() if number > 0), default=0.0
-    )
+    inside = [whole for number, whole in look.wholes.items() if number > 0 and not is_black(look.greys[number])]
+    return max((added_blur_px(look.wholes[0], whole) for whole in inside), default=0.0)

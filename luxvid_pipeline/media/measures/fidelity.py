@@ -89,7 +89,7 @@ def read_photo(path: Path) -> Photo:
     return Photo(path.name, small, large, points, descriptors)
 
 
-def features(grey: Grey) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def features(grey: Grey) -> "Features":
     """Return where a picture's features are and what they look like, for matching."""
     found, described = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=0.02).detectAndCompute(grey, None)
     if described is None or not found:  # pyright: ignore[reportUnnecessaryComparison]
@@ -98,7 +98,11 @@ def features(grey: Grey) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.array([point.pt for point in found], np.float32), np.asarray(rooted, np.float32)
 
 
-def likeness(frame: Grey, photo: Photo) -> Likeness:
+Features = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Where a picture's features are and what they look like."""
+
+
+def likeness(frame: Grey, photo: Photo, seen: Features | None = None) -> Likeness:
     """Return how like a frame is to a photo, laid on it as well as crop, zoom and a turn of the camera allow.
 
     The photo filling the frame from its middle is tried too, so a picture without features is still compared.
@@ -106,12 +110,13 @@ def likeness(frame: Grey, photo: Photo) -> Likeness:
     Args:
         frame: Grey, ``WIDTH_PX`` wide.
         photo: What it should show.
+        seen: The frame's features, if they are known.
     """
     height, width = frame.shape
     candidates = [(filling(photo.small.shape, (width, height)), False)]
-    candidates += [(found, True) for found in _alignments(photo, frame)]
-    seen = [Likeness(_seen_ssim(frame, photo, to_frame), to_frame, aligned) for to_frame, aligned in candidates]
-    return max(seen, key=lambda found: found.ssim)
+    candidates += [(found, True) for found in _alignments(photo, features(frame) if seen is None else seen)]
+    laid = [Likeness(_seen_ssim(frame, photo, to_frame), to_frame, aligned) for to_frame, aligned in candidates]
+    return max(laid, key=lambda found: found.ssim)
 
 
 def as_framed(photo: Photo, found: Likeness, size: tuple[int, int]) -> Grey:
@@ -164,8 +169,8 @@ def filling(photo_shape: tuple[int, ...], size: tuple[int, int]) -> Floats:
     return np.array([[scale, 0, x], [0, scale, y], [0, 0, 1]])
 
 
-def _alignments(photo: Photo, frame: Grey) -> list[Floats]:
-    points, descriptors = features(frame)
+def _alignments(photo: Photo, frame: Features) -> list[Floats]:
+    points, descriptors = frame
     if len(points) < _LEAST_INLIERS or len(photo.points) < _LEAST_INLIERS:
         return []
     near = photo.descriptors @ descriptors.T

@@ -26,7 +26,7 @@ FULL_WIDTH_PX = 1920
 
 Grey = NDArray[np.uint8]
 
-_PROBES_A_SECOND = 2
+_PROBES_A_SECOND = 1
 _MOST_PROBES = 24
 _TO_FULL_RANGE = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
 
