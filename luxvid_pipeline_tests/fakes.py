@@ -83,11 +83,13 @@ class FakeSelector:
         self.leave_out = set(leave_out)
         self.swap = {}
 
-    def select(self, storyboard, catalogue, files, account=None):
+    def select(self, storyboard, catalogue, files, account=None, *, pinned=None):
         photos = [photo.photo_id for photo in catalogue]
         pairs = []
         for number, scene in enumerate(SCENES):
-            if scene.key in self.leave_out:
+            if scene.key in (pinned or {}):
+                pairs.append(pinned[scene.key])
+            elif scene.key in self.leave_out:
                 pairs.append(ScenePair(scene=scene.key, first_photo=None, reason="nothing shows it"))
             else:
                 photo = self.swap.get(scene.key, photos[number])

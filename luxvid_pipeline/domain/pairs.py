@@ -42,6 +42,7 @@ class ScenePair:
         overlap: What the two photos have in common; None for a single photo or no measurable overlap.
         engine: Who chose.
         degraded_reason: Why somebody other than the chosen engine decided; empty if nobody did.
+        version: The storyboard's version that this choice serves.
     """
 
     scene: str
@@ -55,6 +56,7 @@ class ScenePair:
     overlap: Overlap | None = None
     engine: str = "local"
     degraded_reason: str = ""
+    version: int = 1
 
     @property
     def left_out(self) -> bool:

@@ -16,6 +16,7 @@ from luxvid_pipeline.domain.pairs import Overlap, ScenePair
 from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.photos import CataloguedPhoto, WorkingPhoto
 from luxvid_pipeline.domain.storyboard import Shot, Storyboard
+from luxvid_pipeline.domain.takes import TakeRecord
 
 Progress = Callable[[float], None]
 """Called with the part done, 0 to 1, in rising order."""
@@ -36,6 +37,7 @@ class Engine:
         degraded_reason: Why this is not the engine that was asked for, or not all it was asked for; empty if it is.
         disclosure: What whoever sees the result has to be told (``extended to 16:9 by …``); empty if nothing.
         notes: What was measured, by name: numbers and short words.
+        takes: Every take of a clip, in the order in which they were shot; empty where only one was ever made.
     """
 
     name: str = "local"
@@ -44,6 +46,7 @@ class Engine:
     degraded_reason: str = ""
     disclosure: str = ""
     notes: Mapping[str, float | str] = field(default_factory=dict[str, float | str], hash=False)
+    takes: tuple[TakeRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,10 +163,19 @@ class PhotoTagger(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A storyboard, and who wrote it."""
+    """A storyboard, and who wrote it; after a note, what became of it.
+
+    Attributes:
+        storyboard: The storyboard.
+        engine: Who wrote it, or revised it.
+        done: What was changed at a person's wish, or was so already.
+        not_done: What of it was not understood or cannot be done.
+    """
 
     storyboard: Storyboard
     engine: Engine = field(default_factory=Engine)
+    done: tuple[str, ...] = ()
+    not_done: tuple[str, ...] = ()
 
 
 class StoryboardWriter(Protocol):
@@ -194,6 +206,39 @@ class StoryboardWriter(Protocol):
         """
         ...
 
+    def revise(
+        self,
+        storyboard: Storyboard,
+        feedback: str,
+        manifest: ListingManifest,
+        catalogue: Sequence[CataloguedPhoto],
+        account: Account | None = None,
+        *,
+        about: str = "",
+        pairs: Sequence[ScenePair] = (),
+        seen: Sequence[str] = (),
+    ) -> Draft:
+        """Return the next version of a storyboard, changed where a person's words say so and nowhere else.
+
+        Args:
+            storyboard: The version they are about.
+            feedback: The words.
+            manifest: Brief and brand rules, which still hold.
+            catalogue: Every usable photo.
+            account: Who pays; an engine that costs nothing does not ask.
+            about: Key of the one scene that may change; empty where the words themselves say which.
+            pairs: The photos chosen now; scenes that are not meant keep theirs.
+            seen: The scene's photos when this was said, for "another photo".
+
+        Returns:
+            The next version, the other shots the very same; the same version where nothing of it can be done.
+
+        Raises:
+            InputError: The words are empty or too long.
+            ProviderError: The engine could not do it; the storyboard stands.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairChoice:
@@ -217,14 +262,17 @@ class PairSelector(Protocol):
         catalogue: Sequence[CataloguedPhoto],
         files: Mapping[str, Path],
         account: Account | None = None,
+        *,
+        pinned: Mapping[str, ScenePair] | None = None,
     ) -> PairChoice:
         """Return a row for each of the seven scenes; no photo serves two.
 
         Args:
-            storyboard: What the film means to show.
+            storyboard: What the film means to show, with a person's wishes for its photos.
             catalogue: Every usable photo.
             files: ``photo_id`` to the local working JPEG.
             account: Who pays; an engine that costs nothing does not ask.
+            pinned: Scene key to the row that it keeps; its photos serve no other scene.
 
         Raises:
             ProviderError: The engine could not do it.

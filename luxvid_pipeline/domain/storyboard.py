@@ -4,7 +4,12 @@ Belongs here: the storyboard's shape, as it is kept and as a person edits it.
 Does not belong here: writing one (``providers/local/writer.py`` or a model), choosing photos for it.
 """
 
+from datetime import datetime
+
 from pydantic import BaseModel, ConfigDict, Field
+
+from luxvid_pipeline.domain.keys import digest
+from luxvid_pipeline.domain.wishes import NO_WISHES, PictureWishes
 
 
 class Shot(BaseModel):
@@ -18,6 +23,8 @@ class Shot(BaseModel):
         score_prompt: For a score model, and for people.
         seconds: Length of the clip.
         written_by: Who wrote its words, ``local`` or a model's name.
+        wishes: What a person wants its photos to show.
+        since: The storyboard's version in which what it shows last changed; its photos were chosen then, and stay.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,6 +37,8 @@ class Shot(BaseModel):
     score_prompt: str
     seconds: float = Field(gt=0, le=30)
     written_by: str = "local"
+    wishes: PictureWishes = NO_WISHES
+    since: int = 1
 
 
 class LeftOut(BaseModel):
@@ -39,6 +48,49 @@ class LeftOut(BaseModel):
 
     scene: str
     reason: str
+
+
+class Note(BaseModel):
+    """What a person said about a storyboard.
+
+    Attributes:
+        text: In their words.
+        scene: Key of the scene it is about; empty for the whole film.
+        by: Who said it.
+        at: When, with time zone.
+        version: The storyboard they had before them.
+        seen: ``photo_id`` of the scene's photos they had before them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    scene: str = ""
+    by: str
+    at: datetime
+    version: int = 1
+    seen: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What identifies it, and sorts by time."""
+        return f"{self.at:%Y%m%dT%H%M%S.%fZ}-{digest(self.model_dump(mode='json'))[:8]}"
+
+
+class NoteTaken(BaseModel):
+    """A note and what became of it.
+
+    Attributes:
+        note: What was said.
+        done: What was changed, or was so already, a line each.
+        not_done: What was not understood or cannot be done, a line each.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    note: Note
+    done: tuple[str, ...] = ()
+    not_done: tuple[str, ...] = ()
 
 
 class Storyboard(BaseModel):
@@ -54,6 +106,8 @@ class Storyboard(BaseModel):
         shots: What will be shot.
         left_out: What will not, with the reason.
         degraded_reason: Which scenes somebody other than ``engine`` wrote, and why; empty if none.
+        notes: What people said about it, oldest first; this version heeds them all.
+        basis: Digest of the draft before any note; with another draft the notes are heeded anew.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,3 +121,5 @@ class Storyboard(BaseModel):
     shots: tuple[Shot, ...]
     left_out: tuple[LeftOut, ...] = ()
     degraded_reason: str = ""
+    notes: tuple[NoteTaken, ...] = ()
+    basis: str = ""

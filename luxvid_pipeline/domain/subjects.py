@@ -95,6 +95,16 @@ def subject_of(photo: CataloguedPhoto) -> str:
     return f"{noun} {hour}".strip()
 
 
+def room_at(text: str, at: int) -> tuple[int, frozenset[Room]] | None:
+    """Return where the longest room's name ends that begins at a place in a text, and the rooms; None if none does."""
+    found = [
+        (named.end(), rooms)
+        for pattern, rooms in _ROOM_WORDS
+        if (named := re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE).match(text, at))
+    ]
+    return max(found, key=lambda each: each[0], default=None)
+
+
 def rooms_named(text: str) -> frozenset[Room]:
     """Return the rooms that a phrase names; empty where it names none."""
     words = text.lower()

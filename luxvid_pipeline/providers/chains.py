@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
+from luxvid_pipeline.domain.errors import StoppedError, TakesFailedError
 from luxvid_pipeline.domain.fallback import moves_on, step_in_words
 from luxvid_pipeline.domain.listing import ListingManifest
+from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.payments import Account, SpentBy
 from luxvid_pipeline.domain.photos import CataloguedPhoto, WorkingPhoto
 from luxvid_pipeline.domain.ports import (
@@ -31,6 +33,7 @@ from luxvid_pipeline.domain.ports import (
     ignore_progress,
 )
 from luxvid_pipeline.domain.storyboard import Storyboard
+from luxvid_pipeline.domain.takes import TakeRecord
 from luxvid_pipeline.providers.local.silence import SILENCE
 
 
@@ -119,18 +122,30 @@ class SelectorChain(_Chain[PairSelector]):
         catalogue: Sequence[CataloguedPhoto],
         files: Mapping[str, Path],
         account: Account | None = None,
+        *,
+        pinned: Mapping[str, ScenePair] | None = None,
     ) -> PairChoice:
         """Return the choice of the first selector that can make it; see ``PairSelector``."""
-        choice, steps = self._first(lambda link: link.select(storyboard, catalogue, files, account))
+        choice, steps = self._first(lambda link: link.select(storyboard, catalogue, files, account, pinned=pinned))
         return replace(choice, engine=self._told(steps, choice.engine, account))
 
 
 class ClipChain(_Chain[ClipGenerator]):
     """Clip generators in turn, scene by scene; each engine keeps to what it does well at the same time."""
 
-    def __init__(self, links: Sequence[ClipGenerator], spent_by: SpentBy | None = None) -> None:
-        """Take the engines in the order in which they are asked, at least one, and who knows what they cost."""
+    def __init__(
+        self, links: Sequence[ClipGenerator], spent_by: SpentBy | None = None, spare: ClipGenerator | None = None
+    ) -> None:
+        """Take the engines, at least one, and who knows what they cost.
+
+        Args:
+            links: In the order in which they are asked.
+            spent_by: Tells what was paid for a scene.
+            spare: Who shoots a scene of which engines made takes and none passed its gate: what was shot and found
+                bad never stops a film. It is asked for nothing else.
+        """
         super().__init__(links, spent_by)
+        self._spare = spare
         self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, list[asyncio.Semaphore]] = WeakKeyDictionary()
 
     @property
@@ -143,19 +158,35 @@ class ClipChain(_Chain[ClipGenerator]):
         loop = asyncio.get_running_loop()
         places = self._places.setdefault(loop, [asyncio.Semaphore(link.most_at_once) for link in self.links])
         steps: list[str] = []
+        takes: list[TakeRecord] = []
         for link, place in zip(self.links, places, strict=True):
             try:
                 async with place:
                     engine = await link.shoot(request, into, progress)
             except Exception as error:
-                if link is self.links[-1] or not moves_on(error):
-                    raise
                 into.unlink(missing_ok=True)
+                if isinstance(error, TakesFailedError):
+                    takes += error.takes
+                is_last = link is self.links[-1]
+                # Where takes were found bad, neither the end of the chain nor a budget is the end of the scene.
+                if takes and self._spare is not None and (is_last or isinstance(error, StoppedError)):
+                    steps.append(step_in_words(link.engine, error))
+                    break
+                if is_last or not moves_on(error):
+                    raise
                 steps.append(step_in_words(link.engine, error))
             else:
-                account = replace(request.account, scene=request.shot.scene) if request.account else None
-                return await asyncio.to_thread(self._told, steps, engine, account)
-        raise RuntimeError("a chain without engines was asked to shoot")
+                return await self._accounted(request, steps, takes, engine)
+        if self._spare is None:
+            raise RuntimeError("a chain without engines was asked to shoot")
+        return await self._accounted(request, steps, takes, await self._spare.shoot(request, into, progress))
+
+    async def _accounted(
+        self, request: ClipRequest, steps: Sequence[str], takes: Sequence[TakeRecord], engine: Engine
+    ) -> Engine:
+        account = replace(request.account, scene=request.shot.scene) if request.account else None
+        told = await asyncio.to_thread(self._told, steps, engine, account)
+        return replace(told, takes=(*takes, *told.takes))
 
 
 COST_NOTHING = frozenset({"local", SILENCE})

@@ -53,7 +53,7 @@ class Link:
     def write(self, listing, manifest, catalogue, account=None):
         return self._answer(Draft(storyboard=BOARD, engine=Engine(name=self.engine)))
 
-    def select(self, storyboard, catalogue, files, account=None):
+    def select(self, storyboard, catalogue, files, account=None, *, pinned=None):
         return self._answer(PairChoice(pairs=(), engine=Engine(name=self.engine, degraded_reason="one scene by hand")))
 
     async def shoot(self, request, into, progress=None):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.pairing import Likeness, choose_pairs, pair_key, photo_score, promising_pairs
-from luxvid_pipeline.domain.pairs import Overlap
+from luxvid_pipeline.domain.pairs import Overlap, ScenePair
 from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.ports import Engine, PairChoice
@@ -30,6 +30,7 @@ MOST_PAIRS = 48
 """Pairs whose overlap is measured for one listing, however many photos it has."""
 
 _BINS = (4, 8, 8)
+_TWO = 2
 
 FeaturesT = TypeVar("FeaturesT")
 
@@ -72,6 +73,8 @@ class LocalSelector:
         catalogue: Sequence[CataloguedPhoto],
         files: Mapping[str, Path],
         account: Account | None = None,
+        *,
+        pinned: Mapping[str, ScenePair] | None = None,
     ) -> PairChoice:
         """Return a row for each of the seven scenes; no photo serves two.
 
@@ -80,16 +83,23 @@ class LocalSelector:
             catalogue: Every usable photo.
             files: ``photo_id`` to the local working JPEG; a photo without one is chosen on its record alone.
             account: Not asked; the local choice costs nothing.
+            pinned: Scene key to the row that it keeps; its photos are not looked at.
 
         Raises:
             MediaError: A working photo cannot be read.
         """
+        pinned = pinned or {}
         subjects = {shot.scene: shot.subject for shot in storyboard.shots}
-        scenes = [scene(key) for key in subjects]
-        seen = [photo for photo in catalogue if photo.photo_id in files]
+        scenes = [scene(key) for key in subjects if key not in pinned]
+        held = {photo for row in pinned.values() for photo in row.photos}
+        seen = [photo for photo in catalogue if photo.photo_id in files and photo.photo_id not in held]
+        wishes = {shot.scene: shot.wishes for shot in storyboard.shots}
+        named = [tuple(sorted(each.named & files.keys())) for key, each in wishes.items() if key not in pinned]
+        asked_for = tuple(pair_key(*pair) for pair in named if len(pair) == _TWO)
         with ThreadPoolExecutor(self._workers) as threads:
             likeness = _likeness(scenes, seen, files, threads)
-            overlaps = self._overlaps(promising_pairs(scenes, seen, likeness, at_most=self._most_pairs), files, threads)
+            promising = promising_pairs(scenes, seen, likeness, at_most=self._most_pairs)
+            overlaps = self._overlaps(tuple(dict.fromkeys((*asked_for, *promising))), files, threads)
         pairs = choose_pairs(
             list(subjects),
             catalogue,
@@ -97,6 +107,8 @@ class LocalSelector:
             likeness=likeness,
             subjects=subjects,
             left_out={each.scene: each.reason for each in storyboard.left_out},
+            wishes=wishes,
+            pinned=pinned,
         )
         return PairChoice(pairs=pairs, engine=Engine(name=self.engine))
 

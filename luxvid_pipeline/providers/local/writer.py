@@ -7,11 +7,13 @@ Does not belong here: what is the same for every listing (``domain/scenes.py``),
 
 from collections.abc import Sequence
 
+from luxvid_pipeline.domain.directions import NOT_UNDERSTOOD, check_note, put_on, read_note
 from luxvid_pipeline.domain.listing import ListingManifest
 from luxvid_pipeline.domain.pairing import choose_pairs
+from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.photos import CataloguedPhoto
-from luxvid_pipeline.domain.ports import Draft
+from luxvid_pipeline.domain.ports import Draft, Engine
 from luxvid_pipeline.domain.scenes import SCENE_KEYS, MoveKind, Scene, scene
 from luxvid_pipeline.domain.storyboard import LeftOut, Shot, Storyboard
 from luxvid_pipeline.domain.subjects import features_of, subject_of
@@ -59,6 +61,53 @@ class LocalWriter:
             left_out=tuple(LeftOut(scene=row.scene, reason=row.reason) for row in likely if row.left_out),
         )
         return Draft(storyboard=storyboard)
+
+    def revise(
+        self,
+        storyboard: Storyboard,
+        feedback: str,
+        manifest: ListingManifest,
+        catalogue: Sequence[CataloguedPhoto],
+        account: Account | None = None,
+        *,
+        about: str = "",
+        pairs: Sequence[ScenePair] = (),
+        seen: Sequence[str] = (),
+    ) -> Draft:
+        """Return the next version of a storyboard as far as the words are understood (``domain/directions.py``).
+
+        The words of a scene are written anew only where its photos will change; every other shot stays the very same.
+
+        Raises:
+            InputError: The feedback is empty or too long.
+        """
+        feedback = check_note(feedback)
+        put = put_on(storyboard, read_note(feedback, catalogue), catalogue, pairs, about=about, seen=seen)
+        shown = put.storyboard.shots
+        shots = tuple(
+            self._rewritten(shot, put.likely[shot.scene], storyboard.title, manifest, place, of=len(shown))
+            if shot.scene in put.likely
+            else shot
+            for place, shot in enumerate(shown, 1)
+        )
+        board = put.storyboard if shots == shown else put.storyboard.model_copy(update={"shots": shots})
+        not_done = put.not_done or (() if put.done else (f"{NOT_UNDERSTOOD}“{feedback}”",))
+        return Draft(storyboard=board, engine=Engine(name=self.engine), done=put.done, not_done=not_done)
+
+    def _rewritten(
+        self, shot: Shot, photo: CataloguedPhoto, title: str, manifest: ListingManifest, place: int, *, of: int
+    ) -> Shot:
+        """Return a shot with the words for another photo; what a person forbade stays forbidden, and the score."""
+        fresh = _shot(scene(shot.scene), photo, title, manifest, place, of=of)
+        return fresh.model_copy(
+            update={
+                "wishes": shot.wishes,
+                "since": shot.since,
+                "negative_prompt": _unique(f"{fresh.negative_prompt}, {shot.negative_prompt}"),
+                "score_prompt": shot.score_prompt or fresh.score_prompt,
+                "seconds": shot.seconds,
+            }
+        )
 
 
 def _shot(each: Scene, photo: CataloguedPhoto, title: str, manifest: ListingManifest, place: int, *, of: int) -> Shot:

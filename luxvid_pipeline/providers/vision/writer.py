@@ -15,8 +15,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from luxvid_pipeline.domain.errors import ContentRefusedError, InputError, RetryableProviderError
+from luxvid_pipeline.domain.directions import NOT_UNDERSTOOD, ORDINALS, check_note
+from luxvid_pipeline.domain.errors import ContentRefusedError, RetryableProviderError
 from luxvid_pipeline.domain.listing import ListingManifest
+from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.payments import FREE, Account, Estimate
 from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.ports import Draft, Engine
@@ -42,9 +44,6 @@ from luxvid_pipeline.providers.vision.questions import (
 
 LIMITS: Mapping[str, int] = {"subject": 120, "prompt": 900, "negative_prompt": 500, "score_prompt": 300}
 """Characters at most; the shortest prompt that a video model of ours still takes whole is 1500 long."""
-
-LONGEST_FEEDBACK = 4000
-"""Characters."""
 
 _IN_PROMPTS = {
     "subject": LIMITS["subject"],
@@ -139,15 +138,25 @@ class VisionWriter:
         manifest: ListingManifest | None = None,
         catalogue: Sequence[CataloguedPhoto] = (),
         account: Account | None = None,
+        *,
+        about: str = "",
+        pairs: Sequence[ScenePair] = (),
+        seen: Sequence[str] = (),
     ) -> Draft:
         """Return the next version of a storyboard, changed where the feedback says so and nowhere else.
 
+        What the local vocabulary understands (photos, rooms, what must not appear) is put on first, so that a wish for
+        the pictures never depends on a model; then the model rewrites the words.
+
         Args:
             storyboard: The version that was commented on.
-            feedback: What a person wants changed, in words; at most ``LONGEST_FEEDBACK`` characters.
+            feedback: What a person wants changed, in words; at most ``LONGEST_NOTE`` characters.
             manifest: Brief and brand rules, which still hold.
             catalogue: What the photos show.
             account: Who pays.
+            about: Key of the one scene that may change; empty where the feedback itself says which.
+            pairs: The photos chosen now; scenes that are not meant keep theirs.
+            seen: The scene's photos when this was said, for "another photo".
 
         Returns:
             The next version; scenes that the feedback does not name are the very same. The same version, unchanged, if
@@ -158,26 +167,26 @@ class VisionWriter:
             ProviderError: The model cannot be had or refuses; the storyboard stands.
             BudgetExceededError: It does not fit.
         """
-        feedback = feedback.strip()
-        if not feedback:
-            raise InputError("the feedback is empty: say what should change, and in which scene")
-        if len(feedback) > LONGEST_FEEDBACK:
-            raise InputError(f"the feedback has {len(feedback)} characters; at most {LONGEST_FEEDBACK} are read")
+        feedback = check_note(feedback)
         manifest = manifest or ListingManifest()
         bill = Bill()
-        named = scenes_meant(feedback, storyboard)
+        local = self._local.revise(storyboard, feedback, manifest, catalogue, about=about, pairs=pairs, seen=seen)
+        put = local.storyboard
+        named = frozenset({about}) if about else scenes_meant(feedback, storyboard)
         absent = [
             f"{each.scene} is not in the film: {each.reason}" for each in storyboard.left_out if each.scene in named
         ]
-        if (named and len(absent) == len(named)) or not storyboard.shots:
-            return Draft(storyboard=storyboard, engine=self._engine(bill, "; ".join(absent) or "the film has no scene"))
+        if put is storyboard and ((named and len(absent) == len(named)) or not storyboard.shots):
+            reason = "; ".join(absent) or "the film has no scene"
+            return Draft(storyboard=storyboard, engine=self._engine(bill, reason), not_done=(reason,))
         not_done: list[str] = []
 
         def ask(shots: Sequence[Shot], faults: str) -> _Outcome:
-            answer = self._client.ask(_to_revise(storyboard, feedback, manifest, catalogue, faults), account)
+            said = f"About {about} only: {feedback}" if about else feedback
+            answer = self._client.ask(_to_revise(put, said, manifest, catalogue, faults), account)
             bill.add(answer)
             rows = rows_of(answer.value, "scenes")
-            meant = {str(each) for each in answer.value.get("meant") or ()}
+            meant = {about} if about else {str(each) for each in answer.value.get("meant") or ()}
             # Whatever it did to scenes that nobody spoke of is put back; without a name, its own reading counts.
             may_change = (named or meant) & {shot.scene for shot in shots}
             not_done[:] = [str(answer.value.get("not_done") or "").strip()]
@@ -187,25 +196,31 @@ class VisionWriter:
                 answer.value, {key: olds[key] for key in olds if key in told}, manifest.brand.avoid, revising=True
             )
 
-        outcome = _twice(ask, storyboard.shots)
-        spoken = {shot.scene: _words_of(shot) for shot in storyboard.shots}
-        changed = {key: shot for key, shot in outcome.shots.items() if _words_of(shot) != spoken[key]}
+        outcome = _twice(ask, put.shots)
+        spoken = {shot.scene: shot for shot in put.shots}
+        changed = {key: shot for key, shot in outcome.shots.items() if _words_of(shot) != _words_of(spoken[key])}
         reasons = [*absent, *(f"{key} stays as it was: {why}" for key, why in outcome.faults.items())]
         reasons += [f"not done: {why}" for why in not_done if why]
-        if not changed and not reasons:
+        if not changed and not reasons and put is storyboard:
             reasons = ["the model found nothing to change"]
         reason = "; ".join(reasons)
-        shots = tuple(changed.get(shot.scene, shot) for shot in storyboard.shots)
-        version = storyboard.version + (1 if changed else 0)
-        board = storyboard.model_copy(
+        is_next = bool(changed) or put is not storyboard
+        version = storyboard.version + (1 if is_next else 0)
+        for key, shot in changed.items():
+            if shot.subject != spoken[key].subject:
+                changed[key] = shot.model_copy(update={"since": version})  # another subject, so perhaps other photos
+        board = put.model_copy(
             update={
-                "shots": shots,
+                "shots": tuple(changed.get(shot.scene, shot) for shot in put.shots),
                 "version": version,
-                "engine": self.engine if changed else storyboard.engine,
-                "degraded_reason": reason if changed else storyboard.degraded_reason,
+                "engine": self.engine if is_next else storyboard.engine,
+                "degraded_reason": reason if is_next else storyboard.degraded_reason,
             }
         )
-        return Draft(storyboard=board, engine=self._engine(bill, reason))
+        done = (*local.done, *(f"{key} has new words" for key in changed))
+        # What only the local vocabulary did not understand, the model has read.
+        kept = tuple(each for each in local.not_done if not each.startswith(NOT_UNDERSTOOD))
+        return Draft(storyboard=board, engine=self._engine(bill, reason), done=done, not_done=(*kept, *reasons))
 
     def _checked(
         self, value: Mapping[str, Any], olds: Mapping[str, Shot], avoid: Sequence[str], *, revising: bool = False
@@ -270,7 +285,7 @@ def scenes_meant(feedback: str, storyboard: Storyboard) -> frozenset[str]:
     meant: set[str] = set()
     for key in (*shown, *(each.scene for each in storyboard.left_out)):
         number = scene(key).number
-        numbers = (rf"\bscene (no\.? ?)?{number}\b", rf"\b{_ORDINALS[number - 1]} scene\b")
+        numbers = (rf"\bscene (no\.? ?)?{number}\b", rf"\b{ORDINALS[number - 1]} scene\b")
         if any(re.search(pattern, words) for pattern in (key, rf"\b({_NAMES[key]})\b", *numbers)):
             meant.add(key)
     if shown and re.search(r"\b(opening|beginning)\b", words):
@@ -281,7 +296,6 @@ def scenes_meant(feedback: str, storyboard: Storyboard) -> frozenset[str]:
     return frozenset(meant | {shot.scene for shot in storyboard.shots if rooms & rooms_named(shot.subject)})
 
 
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 _NAMES: Mapping[str, str] = {
     "1-arrival": "arrival",
     "2-bedroom": "bedrooms?",
