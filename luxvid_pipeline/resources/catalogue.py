@@ -14,6 +14,7 @@ from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import DocumentIOManager, MediaIOManager, TableIOManager
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.providers.local.composer import LocalComposer
+from luxvid_pipeline.resources.alerts import Webhook
 from luxvid_pipeline.resources.approvals import ListingApprovals, opened_approvals
 from luxvid_pipeline.resources.engines import engine_for
 from luxvid_pipeline.resources.listing_sources import ListingSources
@@ -67,6 +68,7 @@ def build_resources(
         "paid_services": dg.ResourceDefinition(
             paid_services, description="Ledger, shelf and the vendors' desks; opened at the first need."
         ),
+        "alert_webhook": _resource(lambda: Webhook(read_settings()), "Who is told of failures and budgets."),
         "media_store": _resource(store, "Files under LUXVID_MEDIA, each with its hash."),
         "listing_sources": _resource(lambda: ListingSources(read_settings()), "Which folder a listing is made from."),
         "progress": _resource(lambda: board or SilentBoard(), "Who is told how far the work is."),
