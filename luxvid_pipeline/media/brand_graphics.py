@@ -418,8 +418,8 @@ def _write(rgba: Rgba, line: str, style: TypeStyle, size_px: float, x: float, ba
 def _write_shadowed(rgba: Rgba, line: str, style: TypeStyle, size_px: float, x: float, baseline: float) -> None:
     drawn = draw_line(line, style, size_px)
     left, top = round(x) + drawn.left_px, round(baseline) + drawn.top_px
-    _shadow(rgba, drawn.mask, left, top, blur_px=size_px * 0.42, strength=0.9)
-    _shadow(rgba, drawn.mask, left, top, blur_px=size_px * 0.12, strength=0.75)
+    _shadow(rgba, drawn.mask, left, top, blur_px=size_px * 0.42, strength=0.75)
+    _shadow(rgba, drawn.mask, left, top, blur_px=size_px * 0.12, strength=0.6)
     _write(rgba, line, style, size_px, x, baseline, IVORY)
 
 
