@@ -507,11 +507,11 @@ def _jpeg(picture: Image.Image, *, quality: int = 72) -> bytes:
 
 def _takes(found: Iterable[Mapping[str, Any]]) -> Iterator[Take]:
     for take in found:
-        faults = [str(fault) for fault in take.get("faults", ())]
+        told = str(take.get("told", "")) or ("" if take.get("passed", True) else "did not pass")
         yield Take(
             name=f"Take {take.get('take', 1)} · {take.get('engine', 'local')}",
             chosen=bool(take.get("chosen")),
-            verdict="; ".join(faults) if faults else "passed",
+            verdict=(f"passed, but {told}" if told else "passed") if take.get("passed", True) else told,
             cost_usd=float(take.get("cost_usd", 0.0)),
             seed=int(take.get("seed", 0)),
             measures=_figures(take.get("measures") or {}),

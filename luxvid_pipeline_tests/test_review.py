@@ -83,7 +83,7 @@ def test_takes_are_read_from_the_clips_record(shot):
     record = shot.store.workshop("scene_clips/villa-test/1-arrival.mp4.json")
     values = json.loads(record.read_text())
     values["facts"]["takes"] = [
-        {"take": 1, "engine": "x/y", "seed": 5, "cost_usd": 0.3, "faults": ["its last 1.2 s stand still"]},
+        {"take": 1, "engine": "x/y", "seed": 5, "cost_usd": 0.3, "passed": False, "told": "its last 1.2 s stand still"},
         {"take": 2, "engine": "x/y", "seed": 6, "cost_usd": 0.3, "chosen": True, "measures": {"first_ssim": 0.9}},
     ]
     record.write_text(json.dumps(values))

@@ -24,6 +24,7 @@ from luxvid_pipeline.assets.metadata import (
     preview,
 )
 from luxvid_pipeline.assets.photos import working_photos
+from luxvid_pipeline.assets.takes import keep_takes, seed_of, takes_metadata, takes_table
 from luxvid_pipeline.domain.errors import InputError, LuxVidError, ScenesFailedError, StoppedError
 from luxvid_pipeline.domain.keys import digest, scene_partition_key
 from luxvid_pipeline.domain.pairs import ScenePair
@@ -136,11 +137,13 @@ async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> None:
                 engine = await stage.generator.shoot(
                     request, file, lambda done: stage.progress.report("clips", scene_key, done)
                 )
+                takes = await asyncio.to_thread(keep_takes, stage.store, key, scratch, engine.takes)
                 facts = {
                     **engine_facts(engine),
+                    **({"takes": takes} if takes else {}),
                     "first_photo": request.first.record.photo_id,
                     "last_photo": request.last.record.photo_id if request.last else None,
-                    "seed": request.seed,
+                    "seed": seed_of(engine, request.seed),
                 }
                 stored = await asyncio.to_thread(stage.store.put, file, key, made_from=made_from, facts=facts)
     stage.progress.report("clips", scene_key, 1.0)
@@ -185,8 +188,9 @@ def _describe(store: MediaStore, stored: StoredFile, request: ClipRequest) -> di
         "camera": request.shot.camera,
         "first_photo": request.first.record.file,
         "last_photo": last.record.file,
-        "seed": request.seed,
-        **preview(as_markdown(strip(frames_of(path, 5, width_px=240)), request.shot.scene)),
+        "seed": stored.facts.get("seed", request.seed),
+        **takes_metadata(stored.facts),
+        **preview(as_markdown(strip(frames_of(path, 5, width_px=240)), request.shot.scene) + takes_table(stored.facts)),
     }
 
 

@@ -18,7 +18,8 @@ Does not belong here: vendor exceptions (they stop at ``providers/``), ffmpeg's 
     ├── ScenesFailedError           1   some scenes could not be shot; those that could are kept
     ├── TimelineError               1   clips and fades that cannot make a film
     ├── MediaError                  1   ffmpeg or a decoder gave up on a file
-    │   └── DamagedMediaError       1   a stored file is not the one that was recorded
+    │   ├── DamagedMediaError       1   a stored file is not the one that was recorded
+    │   └── TakesFailedError        1   no take of a scene passed its gate
     ├── StorageError                1   a file could not be kept (disk full, no permission)
     ├── LedgerError                 1   the ledger cannot be read or written, or a step was taken out of turn
     └── ProviderError               1   whoever works behind a port failed
@@ -33,7 +34,8 @@ Does not belong here: vendor exceptions (they stop at ``providers/``), ffmpeg's 
 A message says what was wrong, with which file or listing, and what to do about it.
 """
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 
 class LuxVidError(Exception):
@@ -92,6 +94,19 @@ class MediaError(LuxVidError):
 
 class DamagedMediaError(MediaError):
     """A stored file is not the one that was recorded when it was made."""
+
+
+class TakesFailedError(MediaError):
+    """No take of a scene passed its gate.
+
+    Attributes:
+        takes: The records of all takes that were shot (``domain/takes.py``), their files still beside the clip.
+    """
+
+    def __init__(self, message: str, takes: Sequence[Any] = ()) -> None:
+        """Say what was wrong with them."""
+        super().__init__(message)
+        self.takes = tuple(takes)
 
 
 class StorageError(LuxVidError):

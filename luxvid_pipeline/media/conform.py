@@ -38,6 +38,9 @@ SLOWEST = 0.85
 _SNAP = 0.04
 """A step within this part of a whole number of frames becomes that number: the speed changes by 4 % at most."""
 
+_STILL, _DEAD, _LEAST_CHANGE = 0.12, 0.02, 0.05
+"""A step counts as dead below this part of the usual change, and a dead second weighs like half a likeness."""
+
 _COMMON = (480, 270)
 _SMALL = (96, 54)
 _FLOW_WIDTH_PX = 640
@@ -94,6 +97,7 @@ def conform_clip(
     *,
     first: Path | None = None,
     last: Path | None = None,
+    window: float | None = None,
     doing: str = "",
     stopped: Callable[[], bool] = lambda: False,
 ) -> Conformed:
@@ -106,6 +110,8 @@ def conform_clip(
         frames: Length wanted.
         first: Photo the clip was to begin on, framed as it was sent.
         last: Photo it was to end on; it then counts as much as the first in choosing the part.
+        window: Where in a longer clip the part that is used begins, 0 for as early and 1 for as late as possible; by
+            default where the photos are met best and nothing jumps or stands still.
         doing: What this is about, for errors.
         stopped: Asked before each frame; true ends the work and leaves no file.
 
@@ -117,7 +123,7 @@ def conform_clip(
     wanted_s = float(frames / film.fps)
     _check_length(clip, source.seconds, wanted_s, doing)
     ends = (_small_photo(first), _small_photo(last))
-    positions = _positions(source, film, frames, ends, pair=last is not None)
+    positions = _positions(source, film, frames, ends, pair=last is not None, window=window)
     drawn = 0
     shown: list[Frame] = []
     cv2.setNumThreads(1)
@@ -227,6 +233,7 @@ def _positions(
     ends: tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None],
     *,
     pair: bool,
+    window: float | None,
 ) -> Floats:
     """Which place of the clip, counted in its frames, each frame of the film shows; rising."""
     wanted_s = float(frames / film.fps)
@@ -253,6 +260,8 @@ def _positions(
             step = exact
         length = step * steps
         start = _nearer_start(source, ends, length, 0.0)
+    if window is not None:
+        start = max(0.0, min(1.0, window)) * max(0.0, last_frame - length)
     if float(step).is_integer():
         start = float(round(start))
     places = start + step * np.arange(frames)
@@ -281,7 +290,7 @@ def _nearer_start(
     like_first = _closeness(source.smalls, first)
     like_last = _closeness(source.smalls, last)
     jumps = _jumps(source.smalls)
-    through = np.concatenate([[0.0], np.cumsum(jumps)])
+    through = np.concatenate([[0.0], np.cumsum(jumps + _dead(source.smalls))])
     scores: list[float] = []
     for start in starts:
         end = min(count - 1, round(start + length))
@@ -302,6 +311,17 @@ def _jumps(smalls: NDArray[np.uint8]) -> Floats:
     change = np.abs(np.diff(smalls.astype(np.float32), axis=0)).mean(axis=(1, 2)).astype(np.float64)
     usual = float(np.median(change)) + 0.5
     return np.clip((change - 6 * usual) / 20, 0, 3)
+
+
+def _dead(smalls: NDArray[np.uint8]) -> Floats:
+    """For each step, what it costs to show it: something where the picture stands still though it moves elsewhere."""
+    change = np.abs(np.diff(smalls.astype(np.float32), axis=0)).mean(axis=(1, 2)).astype(np.float64)
+    usual = float(np.percentile(change, 75))
+    if usual < _LEAST_CHANGE:
+        return np.zeros(len(change))  # A shot that holds still everywhere is meant to.
+    # Over a quarter of a second, so that a doubled frame is no standstill.
+    around = np.convolve(np.pad(change, 3, mode="edge"), np.full(7, 1 / 7), mode="valid")
+    return np.where(around < _STILL * usual, _DEAD, 0.0)
 
 
 def _pictures(clip: Path, positions: Floats, film: FilmFormat, doing: str) -> Iterator[tuple[Frame, bool]]:

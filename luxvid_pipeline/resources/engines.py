@@ -46,7 +46,7 @@ def engines_for(stage: str, settings: Settings, services: PaidServices | None = 
         SettingsError: No engine of that name exists for the stage, or its key is missing; nothing is replaced
             silently.
     """
-    known = _makers(stage, services or PaidServices(settings))
+    known = _makers(stage, services or PaidServices(settings), settings.max_takes)
     chosen = settings.engines[stage]
     variable = ENGINE_VARIABLES[stage]
     for name in chosen:
@@ -71,7 +71,12 @@ def engine_for(stage: str, settings: Settings, services: PaidServices | None = N
     services = services or PaidServices(settings)
     engines = engines_for(stage, settings, services)
     free = all(engine.engine in COST_NOTHING for engine in engines)
-    engine = engines[0] if free and len(engines) == 1 else _CHAINS[stage](engines, spent_by(services))
+    if free and len(engines) == 1:
+        engine = engines[0]
+    elif stage == "clips":
+        engine = ClipChain(engines, spent_by(services), spare=LocalCamera())
+    else:
+        engine = _CHAINS[stage](engines, spent_by(services))
     return WideningClips(engine, _image_editor(settings, services)) if stage == "clips" and settings.images else engine
 
 
@@ -97,17 +102,16 @@ _CHAINS: Mapping[str, Callable[[Sequence[Any], SpentBy], Any]] = {
     "tagger": TaggerChain,
     "writer": WriterChain,
     "selector": SelectorChain,
-    "clips": ClipChain,
     "score": ScoreChain,
 }
 
 
-def _makers(stage: str, services: PaidServices) -> dict[str, Maker]:
+def _makers(stage: str, services: PaidServices, most_takes: int) -> dict[str, Maker]:
     makers: dict[str, Callable[[], dict[str, Maker]]] = {
         "tagger": lambda: {LOCAL: LocalTagger, **_vision(services, "tagger", "VisionTagger")},
         "writer": lambda: {LOCAL: LocalWriter, **_vision(services, "writer", "VisionWriter")},
         "selector": lambda: {LOCAL: LocalSelector, **_vision(services, "selector", "VisionSelector")},
-        "clips": lambda: {LOCAL: LocalCamera, **_video(services)},
+        "clips": lambda: {LOCAL: LocalCamera, **_video(services, most_takes)},
         "score": lambda: {LOCAL: LocalComposer, SILENCE: Silence, **_score(services)},
     }
     return makers[stage]()
@@ -124,13 +128,14 @@ def _vision(services: PaidServices, module: str, name: str) -> dict[str, Maker]:
     return {f"{vendor}/{model}": lambda vendor=vendor, model=model: maker(vendor, model) for vendor, _, model in asked}
 
 
-def _video(services: PaidServices) -> dict[str, Maker]:
+def _video(services: PaidServices, most_takes: int) -> dict[str, Maker]:
     from luxvid_pipeline.providers.replicate.models import VIDEO_MODELS  # noqa: PLC0415 - loads no vendor package
 
     def maker(model: str) -> Any:
         from luxvid_pipeline.providers.replicate.clips import ReplicateClips  # noqa: PLC0415 - loads replicate
+        from luxvid_pipeline.providers.takes import WithTakes  # noqa: PLC0415 - loads what measures clips
 
-        return ReplicateClips(model, services.replicate)
+        return WithTakes(ReplicateClips(model, services.replicate), most_takes)
 
     return {model: lambda model=model: maker(model) for model in VIDEO_MODELS}
 

@@ -137,8 +137,26 @@ class ReplicateClips:
         with tempfile.TemporaryDirectory(prefix="luxvid-") as folder:
             return self._paid(request, self._framed(request, Path(folder)))
 
-    async def shoot(self, request: ClipRequest, into: Path, progress: Progress = ignore_progress) -> Engine:
+    @property
+    def takes_seed(self) -> bool:
+        """Whether another seed gives another clip; without one only other words do."""
+        return self._model.seed
+
+    async def shoot(
+        self,
+        request: ClipRequest,
+        into: Path,
+        progress: Progress = ignore_progress,
+        *,
+        window: float | None = None,
+    ) -> Engine:
         """Write the clip to ``into``, silent and in the film's format, and return who made it and what it cost.
+
+        Args:
+            request: What to shoot.
+            into: The MP4 to write.
+            progress: Told how far the work is.
+            window: Which part of a longer clip is used; see ``conform_clip``. What is paid for already is cut anew.
 
         Raises:
             BudgetExceededError: It does not fit; nothing was sent.
@@ -149,7 +167,7 @@ class ReplicateClips:
             framed = await asyncio.to_thread(self._framed, request, Path(folder))
             order = self._order(request, framed)
             delivery = await deliver(order, self._desk, lambda done: progress(_SHOT * done))
-            conformed = await self._conformed(request, framed, delivery, into)
+            conformed = await self._conformed(request, framed, delivery, into, window)
         progress(1.0)
         return self._engine(request, framed.take, delivery, conformed)
 
@@ -214,7 +232,9 @@ class ReplicateClips:
             before_sending=check_schema,
         )
 
-    async def _conformed(self, request: ClipRequest, framed: _Framed, delivery: Delivery, into: Path) -> Conformed:
+    async def _conformed(
+        self, request: ClipRequest, framed: _Framed, delivery: Delivery, into: Path, window: float | None
+    ) -> Conformed:
         stop = threading.Event()
         converting = _CONVERTERS.submit(
             conform_clip,
@@ -224,6 +244,7 @@ class ReplicateClips:
             request.format.frames(request.shot.seconds),
             first=framed.first,
             last=framed.last,
+            window=window,
             doing=f"{self._model.name}'s clip for {request.shot.scene} of {request.listing}",
             stopped=stop.is_set,
         )
@@ -246,6 +267,7 @@ class ReplicateClips:
             "asked_resolution": take.resolution,
             "came_as": f"{conformed.source_width_px}x{conformed.source_height_px}, {conformed.source_fps:.3f} fps, "
             f"{conformed.source_seconds:.2f} s",
+            "came_seconds": round(conformed.source_seconds, 3),
             "sound_dropped": "yes" if conformed.had_sound else "no",
             "speed": round(conformed.speed, 3),
             "used_from_s": round(conformed.used_from_s, 3),
