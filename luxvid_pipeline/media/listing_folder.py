@@ -157,12 +157,12 @@ def seen_files(folder: Path) -> tuple[SeenFile, ...]:
         OSError: The folder cannot be read.
     """
     found: list[SeenFile] = []
-    for file, entry in _entries(folder, Path(), 0):
+    for name, entry in _named_entries(str(folder), "", 0):
         try:
             known = entry.stat(follow_symlinks=False)
         except FileNotFoundError:  # moved away meanwhile; the next look tells
             continue
-        found.append(SeenFile(file.as_posix(), known.st_size, str(known.st_mtime_ns)))
+        found.append(SeenFile(name, known.st_size, str(known.st_mtime_ns)))
     return tuple(sorted(found, key=lambda file: file.name))
 
 
@@ -195,7 +195,8 @@ def shown_name(file: Path) -> str:
 def _walk(root: Path) -> tuple[list[Path], list[Path]]:
     files: list[Path] = []
     links_out: list[Path] = []
-    for file, _ in _entries(root, Path(), 0):
+    for name, _ in _named_entries(str(root), "", 0):
+        file = Path(name)
         path = root / file
         if path.is_symlink():
             if not _stays_inside(path, root):
@@ -208,8 +209,9 @@ def _walk(root: Path) -> tuple[list[Path], list[Path]]:
     return sorted(files, key=_sort_key), sorted(links_out, key=_sort_key)
 
 
-def _entries(root: Path, below: Path, level: int) -> Iterator[tuple[Path, os.DirEntry[str]]]:
-    with os.scandir(root / below) as scanned:
+def _named_entries(root: str, below: str, level: int) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Give each file's name relative to the root; plain text, since an inbox holds tens of thousands of them."""
+    with os.scandir(f"{root}/{below}" if below else root) as scanned:
         entries = list(scanned)
     if level > 0 and any(entry.name == NOT_PHOTOS_MARK for entry in entries):
         return
@@ -218,9 +220,9 @@ def _entries(root: Path, below: Path, level: int) -> Iterator[tuple[Path, os.Dir
             continue
         if entry.is_dir(follow_symlinks=False):
             if level < DEEPEST_LEVEL:
-                yield from _entries(root, below / entry.name, level + 1)
+                yield from _named_entries(root, f"{below}{entry.name}/", level + 1)
         else:
-            yield below / entry.name, entry
+            yield f"{below}{entry.name}", entry
 
 
 def _stays_inside(link: Path, root: Path) -> bool:
