@@ -2,20 +2,31 @@
 
 Belongs here: the checks behind ``luxvid doctor``.
 Does not belong here: printing them (``cli.py``), mending anything.
+
+A terminal needs no daemon and no inbox, so their absence is told there and is no fault; a container that runs the
+daemon asks with ``--daemon``, and then both have to be well. Nothing is left behind: what is written is removed, and no
+ledger is made where nothing was paid for.
 """
 
 import os
 import shutil
 import sys
 import tempfile
+import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from luxvid_pipeline.domain.errors import LuxVidError
-from luxvid_pipeline.resources.settings import ENGINE_VARIABLES, Settings
+from luxvid_pipeline.domain.errors import LuxVidError, SettingsError, StorageError
+from luxvid_pipeline.resources.settings import ENGINE_VARIABLES, VENDOR_VARIABLES, Settings, Vendor
 
 _FREE_WANTED_BYTES = 2 * 10**9
+# A daemon writes one every 30 s; Dagster itself waits half an hour before it calls one dead.
+_HEARTBEAT_S = 120.0
+_COST_NOTHING = {"local", "silence"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +44,34 @@ class Finding:
     detail: str
 
 
-def examine() -> list[Finding]:
-    """Look at everything LuxVid needs; never raises, each fault is a finding."""
+def examine(*, daemon: bool = False) -> list[Finding]:
+    """Look at everything LuxVid needs; never raises, each fault is a finding.
+
+    Args:
+        daemon: Whether Dagster's daemon has to run here and the inbox has to be there.
+    """
     findings = [_look("python", _python)]
     try:
         settings = Settings.from_environment()
     except LuxVidError as error:
         return [*findings, Finding("settings", False, str(error))]
-    return [
-        *findings,
-        _look("ffmpeg", _ffmpeg),
-        _look("soundfont", _soundfont),
-        _look("home", lambda: _home(settings)),
-        _look("media", lambda: _media(settings)),
-        _look("dagster", lambda: _dagster(settings)),
-        *(
-            _look(variable, lambda stage=stage: _engine(stage, settings))
-            for stage, variable in ENGINE_VARIABLES.items()
-        ),
+    looks: list[tuple[str, Callable[[], str]]] = [
+        ("ffmpeg", _ffmpeg),
+        ("soundfont", _soundfont),
+        ("home", lambda: _home(settings)),
+        ("storage", lambda: _storage(settings.media, settings)),
+        ("inbox", lambda: _inbox(settings, needed=daemon)),
+        ("ledger", lambda: _ledger(settings)),
+        ("dagster", lambda: _dagster(settings)),
+        ("daemon", lambda: _daemon(settings, needed=daemon)),
+        ("keys", lambda: _keys(settings)),
+        *((variable, lambda stage=stage: _engine(stage, settings)) for stage, variable in ENGINE_VARIABLES.items()),
     ]
+    if settings.archive:
+        looks.append(("archive", lambda: _storage(settings.archive, settings)))
+    if settings.alert_url:
+        looks.append(("alerts", lambda: _alerts(settings)))
+    return [*findings, *(_look(name, how) for name, how in looks)]
 
 
 def _look(name: str, how: Callable[[], str]) -> Finding:
@@ -95,16 +115,53 @@ def _home(settings: Settings) -> str:
     return f"{settings.home} ({free / 1e9:.0f} GB free)"
 
 
-def _media(settings: Settings) -> str:
+def _storage(address: str, settings: Settings) -> str:
     from luxvid_pipeline.io_managers.store import MediaStore  # noqa: PLC0415 - only when looked at
 
-    store = MediaStore(settings.media, settings.cache)
-    store.put_bytes(b"luxvid", "doctor/try.txt")
+    store = MediaStore(address, settings.cache, cache_limit_bytes=int(settings.cache_gb * 1e9))
+    # A name of its own: a container's health check and a person may look at the same time.
+    key = f"doctor/{uuid.uuid4().hex}.txt"
     try:
-        store.read_bytes("doctor/try.txt")
+        store.put_bytes(b"luxvid", key)
+        if store.read_bytes(key) != b"luxvid":
+            raise StorageError(f"{address}: what was written came back changed")
     finally:
-        store.remove("doctor/try.txt")
-    return settings.media
+        store.remove(key)
+    if not store.is_local:
+        return f"{address} (written, read and removed)"
+    free = shutil.disk_usage(address).free
+    if free < _FREE_WANTED_BYTES:
+        raise StorageError(f"{address}: only {free / 1e9:.1f} GB free; a listing needs up to 2 GB")
+    return f"{address} ({free / 1e9:.0f} GB free)"
+
+
+def _inbox(settings: Settings, *, needed: bool) -> str:
+    from luxvid_pipeline.resources.inbox import open_inbox  # noqa: PLC0415 - only when looked at
+
+    if "://" not in settings.inbox and not Path(settings.inbox).exists() and not needed:
+        return f"{settings.inbox} is not there yet; make it to drop listings into"
+    inbox = open_inbox(settings.inbox, settings.cache, cache_bytes=settings.cache_gb * 1e9)
+    first = next(iter(inbox.folders()), None)
+    return f"{inbox.place} ({'empty' if first is None else 'readable'})"
+
+
+def _ledger(settings: Settings) -> str:
+    from luxvid_pipeline.ledger.database import Database  # noqa: PLC0415 - only when looked at
+    from luxvid_pipeline.ledger.schema import buckets  # noqa: PLC0415 - beside it
+
+    database = Database(settings.database_url, busy_timeout_s=5.0)
+    if database.is_new:
+        return f"{database} (made when something is paid for)"
+    name = f"doctor {uuid.uuid4().hex}"
+    try:
+        with database.writing() as connection:
+            connection.execute(
+                buckets.insert().values(name=name, tokens=0, counted_at_s=0, closed_until_s=0, low_credit_until_s=0)
+            )
+            connection.execute(buckets.delete().where(buckets.c.name == name))
+    finally:
+        database.close()
+    return f"{database} (read and written)"
 
 
 def _dagster(settings: Settings) -> str:
@@ -115,6 +172,49 @@ def _dagster(settings: Settings) -> str:
     with open_instance(settings) as instance:
         runs = instance.get_runs_count()
     return f"{settings.dagster_home} ({assets} assets, {runs} runs)"
+
+
+def _daemon(settings: Settings, *, needed: bool) -> str:
+    from luxvid_pipeline.local_runs import open_instance  # noqa: PLC0415 - only when looked at
+
+    with open_instance(settings) as instance:
+        required = instance.get_required_daemon_types()
+        beats = instance.get_daemon_heartbeats()
+    now = time.time()
+    late = [kind for kind in required if kind not in beats or now - beats[kind].timestamp > _HEARTBEAT_S]
+    if not late:
+        return f"runs ({', '.join(sorted(kind.lower() for kind in required))})"
+    if any(now - beats[kind].timestamp < _HEARTBEAT_S / 2 for kind in required if kind in beats):
+        # Some of its threads beat and some do not: that is a fault whoever asks.
+        raise LuxVidError(f"{', '.join(sorted(kind.lower() for kind in late))} no longer answers; start it again")
+    last = max((beats[kind].timestamp for kind in required if kind in beats), default=None)
+    since = "" if last is None else f" since {datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M} UTC"
+    told = f"not running{since}: sensors and schedules wait until it is; 'make dev' or 'dagster-daemon run' starts it"
+    if needed:
+        raise LuxVidError(told)
+    return told
+
+
+def _keys(settings: Settings) -> str:
+    chosen = [name for chain in settings.engines.values() for name in chain if name not in _COST_NOTHING]
+    chosen += [settings.images] if settings.images else []
+    needed = {name.partition("/")[0] if name.startswith(("xai/", "openai/")) else "replicate" for name in chosen}
+    missing = [
+        VENDOR_VARIABLES[vendor][0] for vendor in sorted(needed) if not settings.vendors.get(vendor, Vendor()).key
+    ]
+    if missing:
+        raise SettingsError(f"{', '.join(missing)} not set, and a chosen engine needs it")
+    if not needed:
+        return "none needed: all engines are local"
+    return f"{', '.join(VENDOR_VARIABLES[vendor][0] for vendor in sorted(needed))} set"
+
+
+def _alerts(settings: Settings) -> str:
+    parts = urlsplit(settings.alert_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsError("LUXVID_ALERT_URL is no http(s) address")
+    # The rest of the address is the secret.
+    return f"told to {parts.scheme}://{parts.hostname}"
 
 
 def _engine(stage: str, settings: Settings) -> str:
