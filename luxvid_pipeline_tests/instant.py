@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 
 from luxvid_pipeline.automation import progress
+from luxvid_pipeline.automation.jobs import STAGE_JOBS
 from luxvid_pipeline.automation.sensors import SENSORS
 from luxvid_pipeline.definitions import build_defs
 from luxvid_pipeline.domain.errors import RetryableProviderError
@@ -66,7 +67,9 @@ def instant_engines(home: Path) -> dict[str, object]:
     }
 
 
-_QUICK = {"listing_progress_sensor": progress.build_progress_sensor(distances_s=DISTANCES_S)}
+# As far as the film: making what goes out of it is real work, and none of the orchestration's.
+_JOBS = {stage: job for stage, job in STAGE_JOBS.items() if stage != "delivery"}
+_QUICK = {"listing_progress_sensor": progress.build_progress_sensor(_JOBS, distances_s=DISTANCES_S)}
 
 defs = build_defs(
     overrides=instant_engines(Settings.from_environment().home),

@@ -11,12 +11,13 @@ ticks (https://github.com/dagster-io/dagster/issues/32853).
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from luxvid_pipeline.automation.jobs import STAGE_JOBS
 from luxvid_pipeline.automation.listing_runs import listings_of
@@ -227,18 +228,22 @@ def forgive(instance: dg.DagsterInstance, listing: str) -> int:
 
 
 def build_progress_sensor(
-    *, looks_for_s: float = LOOKS_FOR_S, distances_s: Sequence[float] = RETRY_DISTANCES_S
+    jobs: Mapping[str, UnresolvedAssetJobDefinition] = STAGE_JOBS,
+    *,
+    looks_for_s: float = LOOKS_FOR_S,
+    distances_s: Sequence[float] = RETRY_DISTANCES_S,
 ) -> dg.SensorDefinition:
     """Return the sensor.
 
     Args:
+        jobs: The job of each stage it takes a listing through.
         looks_for_s: How long a tick with nothing to do goes on looking.
         distances_s: Seconds between a failure and the next try.
     """
 
     @dg.sensor(
         name="listing_progress_sensor",
-        jobs=list(STAGE_JOBS.values()),
+        jobs=list(jobs.values()),
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
@@ -261,7 +266,7 @@ def build_progress_sensor(
             score=score_composer,
             spare=spare_composer,
             approvals=listing_approvals,
-            jobs={stage: job.name for stage, job in STAGE_JOBS.items()},
+            jobs={stage: job.name for stage, job in jobs.items()},
         )
         attempts = listing_approvals.settings.scene_attempts
         progress = Progress(context.instance, surveyor, attempts=attempts, distances_s=distances_s)

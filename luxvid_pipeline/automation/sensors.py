@@ -4,6 +4,7 @@ Belongs here: putting them together.
 Does not belong here: what each does (its own module).
 """
 
+from luxvid_pipeline.automation.arrivals import new_listings_sensor
 from luxvid_pipeline.automation.progress import listing_progress_sensor
 
-SENSORS = (listing_progress_sensor,)
+SENSORS = (new_listings_sensor, listing_progress_sensor)

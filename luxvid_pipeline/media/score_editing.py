@@ -6,8 +6,8 @@ Does not belong here: composing (``domain/score.py``, ``providers/``), loudness 
 """
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Sound
 
@@ -73,11 +73,13 @@ def ring_out(score: Sound, seconds: float) -> Sound:
     length = len(score) - leaves + extra
     at = np.arange(len(source) + length) / SAMPLE_RATE_HZ
     decay = 10 ** (-_RING_FALL_DB / 20 * at * SAMPLE_RATE_HZ / length) * np.minimum(1.0, at / 0.06)
-    darker = signal.butter(2, _RING_CUTOFF_HZ, fs=SAMPLE_RATE_HZ, output="sos")
+    darker = scipy.signal.butter(2, _RING_CUTOFF_HZ, fs=SAMPLE_RATE_HZ, output="sos")
     lots = np.random.default_rng(28)
     wet = np.stack(
         [
-            signal.oaconvolve(channel, np.asarray(signal.sosfilt(darker, lots.standard_normal(len(at)) * decay)))
+            scipy.signal.oaconvolve(
+                channel, np.asarray(scipy.signal.sosfilt(darker, lots.standard_normal(len(at)) * decay))
+            )
             for channel in source.T
         ],
         axis=1,
