@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy import signal
 
 from luxvid_pipeline.domain.camera import eased
 from luxvid_pipeline.domain.film_format import FilmFormat
@@ -428,4 +429,24 @@ def with_gap(sound: Sound, at_s: float, seconds: float = 0.6) -> Sound:
     return out
 
 
-SOUND_FAULTS: Mapping[str, Spoiled] = {}
+def another_song(seconds: float) -> Sound:
+    """Nothing like an ambient score: bright, dense, without a bass."""
+    lots = np.random.default_rng(11)
+    sound = lots.normal(0, 0.1, (round(seconds * SAMPLE_RATE_HZ), 2))
+    return np.asarray(
+        signal.sosfilt(signal.butter(6, 3000, "highpass", fs=SAMPLE_RATE_HZ, output="sos"), sound, axis=0)
+    )
+
+
+SOUND_FAULTS: Mapping[str, tuple[Fault, Spoiled]] = {
+    "click at a seam": (Fault.CLICK, lambda sound: with_click(sound, 12.0)),
+    "click within a stage": (Fault.CLICK, lambda sound: with_click(sound, 14.3)),
+    "level falls at a seam": (Fault.LEVEL, lambda sound: with_step(sound, 12.0, -8.0)),
+    "level rises at a seam": (Fault.LEVEL, lambda sound: with_step(sound, 12.0, 10.0)),
+    "another song at a seam": (
+        Fault.TIMBRE,
+        lambda sound: with_other_timbre(sound, 12.0, another_song(len(sound) / SAMPLE_RATE_HZ)),
+    ),
+    "silence": (Fault.SILENCE, lambda sound: with_gap(sound, 13.0)),
+}
+"""What can be wrong with a score of seven stages of 4 s."""

@@ -16,7 +16,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
-from luxvid_pipeline.domain.measured import ClipMeasures
+from luxvid_pipeline.domain.measured import ClipMeasures, SoundMeasures
 from luxvid_pipeline.domain.pairs import Overlap
 from luxvid_pipeline.domain.scenes import CameraMove, MoveKind, scene
 
@@ -48,6 +48,10 @@ class Fault(StrEnum):
     JUDDER = "judder"
     BENT = "bent lines"
     SOFT = "softened"
+    CLICK = "click"
+    LEVEL = "level jump"
+    TIMBRE = "timbre jump"
+    SILENCE = "silence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,17 @@ LIMITS: Mapping[Fault, Limit] = {
     Fault.SOFT: Limit(
         at=1.5, unit="px", because="a 720p clip enlarged has about 0.8; twice that is seen at once", blocks=_NONE
     ),
+    Fault.CLICK: Limit(at=1, unit="clicks", because="a click is always heard; clean scores have none", blocks=_NONE),
+    Fault.LEVEL: Limit(
+        at=2.0,
+        unit="dB beyond the usual",
+        because="at the boundaries of clean scores what sounds goes on within -4.5 and -0.7 dB, elsewhere -5.8 to 2.4",
+        blocks=_NONE,
+    ),
+    Fault.TIMBRE: Limit(
+        at=-15.0, unit="dB", because="what sounded is gone; no chord of a clean score ends by more than 6", blocks=_NONE
+    ),
+    Fault.SILENCE: Limit(at=0.3, unit="s", because="a rest of the score's slowest style is 0.1 s", blocks=_NONE),
 }
 """Every threshold. The figures in the reasons are from ``docs/quality.md``."""
 
@@ -180,6 +195,37 @@ def judge_clip(
         warnings=tuple(warned.values()),
         faults=(*blocking, *warned),
         score=round(0.5 + quality / 2 if not blocking else quality / 2, 4),
+    )
+
+
+def judge_sound(measures: SoundMeasures) -> GateVerdict:
+    """Return whether a score goes on without a seam.
+
+    Nothing of it blocks: music never stops a film (see ``domain/fallback.py``), but what is heard is said.
+    """
+    found: dict[Fault, str] = {}
+    if measures.clicks:
+        found[Fault.CLICK] = f"it clicks at {_times(measures.clicks)}"
+    if measures.silence_s >= LIMITS[Fault.SILENCE].at:
+        found[Fault.SILENCE] = f"it is silent at {_times(tuple(start for start, _ in measures.silences))}"
+    beyond = LIMITS[Fault.LEVEL].at
+    others = [join.at_s for join in measures.joins if join.carried_db <= LIMITS[Fault.TIMBRE].at]
+    steps = [
+        join.at_s
+        for join in measures.joins
+        if join.carried_db < join.usual_low_db - beyond or join.carried_db > join.usual_high_db + beyond
+    ]
+    steps = [at for at in steps if at not in others]
+    if steps:
+        found[Fault.LEVEL] = f"its level jumps where a stage begins, at {_times(tuple(steps))}"
+    if others:
+        found[Fault.TIMBRE] = f"another music begins at {_times(tuple(others))}"
+    return GateVerdict(
+        passed=True,
+        reasons=(),
+        warnings=tuple(found.values()),
+        faults=tuple(found),
+        score=round(max(0.0, 1.0 - 0.25 * len(found)), 4),
     )
 
 
