@@ -8,12 +8,13 @@ Does not belong here: decisions (``assets/deciding.py``), notes (``assets/notes.
 import dataclasses
 import getpass
 import json
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from luxvid_pipeline.terminal import JsonOption, out
+from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_bars
 
 if TYPE_CHECKING:
     from luxvid_pipeline.assets.deciding import Matter
@@ -47,6 +48,47 @@ def reject(
     _decide(listing, Verdict.REJECTED, by, because, as_json=as_json)
 
 
+def direct(
+    listing: KeyArgument,
+    note: Annotated[str, typer.Option(help='What should change: "show the terrace, not the kitchen".')],
+    scene: Annotated[str, typer.Option(help="Only this scene: 1 to 7, or its key; default: the whole film.")] = "",
+    by: ByOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what should change; the next storyboard and pairs differ only there.
+
+    The note is kept, and heeded again by whatever storyboard comes later. What nobody understood is told back.
+    """
+    from luxvid_pipeline.local_runs import redirect  # noqa: PLC0415 - loads Dagster
+    from luxvid_pipeline.resources.approvals import opened_approvals  # noqa: PLC0415 - loads SQLAlchemy
+    from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
+
+    settings = Settings.from_environment()
+    with interruptible(), progress_bars(show=not as_json) as board:
+        made = redirect(listing, note, settings, scene=scene, by=by or getpass.getuser(), board=board)
+    old = {pair.scene: pair.photos for pair in made.before.pairs}
+    changed = [pair.scene for pair in made.plan.pairs if pair.photos != old.get(pair.scene)]
+    if as_json:
+        values = {
+            "note": made.taken.model_dump(mode="json"),
+            "version": made.plan.storyboard.version,
+            "plan": made.plan.digest,
+            "scenes_with_other_photos": changed,
+        }
+        typer.echo(json.dumps(values, indent=2))
+        return
+    from luxvid_pipeline.assets.deciding import matter_of  # noqa: PLC0415 - loads Dagster
+
+    with opened_approvals(settings) as approvals:
+        show_matter(matter_of(approvals, listing), marked=changed)
+    for line in made.taken.done:
+        out.print(f"Done   {escape(line)}")
+    for line in made.taken.not_done:
+        out.print(f"NOT    {escape(line)}")
+    if made.taken.not_done:
+        out.print("       (the note is kept; a hosted writer reads it whole)")
+
+
 def _decide(listing: str, verdict: "Verdict", by: str, because: str, *, as_json: bool) -> None:
     from luxvid_pipeline.assets.deciding import decide, matter_of  # noqa: PLC0415 - loads Dagster
     from luxvid_pipeline.domain.keys import check_listing_key  # noqa: PLC0415 - beside it
@@ -64,8 +106,13 @@ def _decide(listing: str, verdict: "Verdict", by: str, because: str, *, as_json:
     out.print(escape(f"{verdict.value.capitalize()} by {decision.by}, {decision.at:%Y-%m-%d %H:%M} UTC{reason}"))
 
 
-def show_matter(matter: "Matter") -> None:
-    """Print what is decided on: the plan, scene by scene, its price, where its animatic lies."""
+def show_matter(matter: "Matter", *, marked: Collection[str] = ()) -> None:
+    """Print what is decided on: the plan, scene by scene, its price, where its animatic lies.
+
+    Args:
+        matter: What is decided on.
+        marked: Scenes that get a star: their photos are new.
+    """
     from luxvid_pipeline.assets.approval import told_range  # noqa: PLC0415 - loads Dagster
 
     plan = matter.plan
@@ -79,7 +126,8 @@ def show_matter(matter: "Matter") -> None:
     )
     for request in requests:
         files = " to ".join(photo.record.file for photo in (request.first, request.last) if photo is not None)
-        out.print(f"       {request.shot.scene}: {escape(request.shot.subject)} ({escape(files)})")
+        star = "*" if request.shot.scene in marked else " "
+        out.print(f"     {star} {request.shot.scene}: {escape(request.shot.subject)} ({escape(files)})")
     out.print(f"Cost   the film is {told_range(matter.estimate)}")
     if matter.shown is not None:
         out.print(f"See    {escape(matter.shown.address)}")

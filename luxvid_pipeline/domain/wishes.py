@@ -15,7 +15,7 @@ from luxvid_pipeline.domain.subjects import features_of, places_of
 
 SAYINGS: Mapping[str, frozenset[str]] = {
     "dusk": frozenset({"dusk", "sunset", "night"}),
-    "tub": frozenset({"tub", "bathtub", "freestanding tub"}),
+    "tub": frozenset({"tub", "bathtub", "freestanding tub", "free standing tub"}),
 }
 """What a catalogue may call a thing; a word that is not here stands for itself."""
 

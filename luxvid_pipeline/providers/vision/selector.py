@@ -7,9 +7,9 @@ Does not belong here: which photo may play which scene (``domain/pairing.py``), 
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from luxvid_pipeline.domain.ports import Engine, PairChoice
 from luxvid_pipeline.domain.rooms import Room
 from luxvid_pipeline.domain.scenes import SCENES, Scene, scene
 from luxvid_pipeline.domain.storyboard import Storyboard
+from luxvid_pipeline.domain.wishes import NO_WISHES, PictureWishes
 from luxvid_pipeline.media.overlap import PhotoFeatures, overlap_of, photo_features
 from luxvid_pipeline.media.thumbnails import Thumbnail, thumbnail
 from luxvid_pipeline.providers.local.selector import LocalSelector, PairMeasure
@@ -74,10 +75,17 @@ class _Choice(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Album:
-    """The photos a question shows, under short ids in a fixed order."""
+    """The photos a question shows, under short ids in a fixed order, and what a person wants of them by scene."""
 
     photos: Mapping[str, CataloguedPhoto]
     pictures: Mapping[str, Thumbnail]
+    wishes: Mapping[str, PictureWishes] = field(default_factory=dict[str, PictureWishes])
+
+    def may_show(self, key: str, photo: CataloguedPhoto) -> bool:
+        """Whether a photo may play a scene: by its room, or because a person vouches for it; and is as wished."""
+        wishes = self.wishes.get(key, NO_WISHES)
+        plays = room_fit(scene(key), photo) > 0 or photo.photo_id in wishes.named
+        return plays and wishes.allow(photo)
 
     def for_people(self, words: str) -> str:
         """Return words with the photos' file names in place of their short ids."""
@@ -92,9 +100,9 @@ class _Album:
         kept = {
             name: photo
             for name, photo in self.photos.items()
-            if photo.photo_id not in used and any(room_fit(each, photo) > 0 for each in scenes)
+            if photo.photo_id not in used and any(self.may_show(each.key, photo) for each in scenes)
         }
-        return _Album(kept, self.pictures)
+        return _Album(kept, self.pictures, self.wishes)
 
 
 @dataclass(slots=True)
@@ -152,6 +160,8 @@ class VisionSelector:
         catalogue: Sequence[CataloguedPhoto],
         files: Mapping[str, Path],
         account: Account | None = None,
+        *,
+        pinned: Mapping[str, ScenePair] | None = None,
     ) -> PairChoice:
         """Return a row for each of the seven scenes; no photo serves two.
 
@@ -160,16 +170,23 @@ class VisionSelector:
             catalogue: Every usable photo.
             files: ``photo_id`` to the local working JPEG; a photo without one cannot be chosen.
             account: Who pays.
+            pinned: Scene key to the row that it keeps; the model is neither asked about it nor shown its photos.
 
         Raises:
             ProviderError: The model cannot be had or refuses; see ``failures.py``.
             BudgetExceededError: It does not fit.
             MediaError: A photo cannot be read.
         """
+        pinned = pinned or {}
+        held = {photo for row in pinned.values() for photo in row.photos}
+        everything, catalogue = catalogue, [photo for photo in catalogue if photo.photo_id not in held]
+        storyboard = storyboard.model_copy(
+            update={"shots": tuple(shot for shot in storyboard.shots if shot.scene not in pinned)}
+        )
         album = _album(storyboard, catalogue, files)
         keys = [shot.scene for shot in storyboard.shots]
         if not keys or not album.photos:
-            return self._local.select(storyboard, catalogue, files)
+            return self._local.select(storyboard, everything, files, pinned=pinned)
         bill = Bill()
         outcome = self._ask(storyboard, keys, album, account, bill)
         outcome.faults = {key: album.for_people(fault) for key, fault in outcome.faults.items()}
@@ -179,6 +196,7 @@ class VisionSelector:
         if outcome.faults:
             rows |= self._local_rows(storyboard, catalogue, files, outcome)
         left_out = {each.scene: each.reason for each in storyboard.left_out}
+        rows |= pinned
         for each in SCENES:
             if each.key not in rows:
                 reason = left_out.get(each.key, "the storyboard leaves this scene out")
@@ -323,7 +341,17 @@ def _album(storyboard: Storyboard, catalogue: Sequence[CataloguedPhoto], files: 
     photos = {f"P{at:02}": photo for at, photo in enumerate(shown, 1)}
     with ThreadPoolExecutor(_AT_ONCE, "thumbnail") as pool:
         pictures = pool.map(_small, [files[photo.photo_id] for photo in photos.values()])
-        return _Album(photos, dict(zip(photos, pictures, strict=True)))
+        album = _Album(photos, dict(zip(photos, pictures, strict=True)))
+    return replace(album, wishes=dict(_wishes_that_can_be(storyboard, album)))
+
+
+def _wishes_that_can_be(storyboard: Storyboard, album: _Album) -> Iterator[tuple[str, PictureWishes]]:
+    """Give the wishes that some photos meet; others would only leave their scene out."""
+    for shot in storyboard.shots:
+        if shot.wishes != NO_WISHES:
+            asked = replace(album, wishes={shot.scene: shot.wishes})
+            if any(asked.may_show(shot.scene, photo) for photo in album.photos.values()):
+                yield shot.scene, shot.wishes
 
 
 def _small(path: Path) -> Thumbnail:
@@ -333,7 +361,8 @@ def _small(path: Path) -> Thumbnail:
 def _question(storyboard: Storyboard, keys: Sequence[str], album: _Album, faults: str = "") -> Question:
     subjects = {shot.scene: shot.subject for shot in storyboard.shots}
     parts: list[str | Thumbnail] = [prompts.SELECTOR_REPAIR.format(faults=faults)] if faults else []
-    parts.append(json.dumps({"scenes": [_needs(scene(key), subjects[key]) for key in keys]}, ensure_ascii=False))
+    needs = [{**_needs(scene(key), subjects[key]), **_wished(key, album)} for key in keys]
+    parts.append(json.dumps({"scenes": needs}, ensure_ascii=False))
     for name, photo in album.photos.items():
         parts += [json.dumps(_known(name, photo), ensure_ascii=False), album.pictures[name]]
     return Question(
@@ -356,6 +385,19 @@ def _needs(each: Scene, subject: str) -> dict[str, Any]:
         "rooms, best first": [room.value for room, _ in sorted(each.rooms.items(), key=lambda item: -item[1])],
         "likes": sorted(each.wanted_features),
     }
+
+
+def _wished(key: str, album: _Album) -> dict[str, Any]:
+    """What a person wants of a scene's photos; nothing where nobody asked, so that such a question stays as it was."""
+    wishes = album.wishes.get(key)
+    if wishes is None:
+        return {}
+    names = {photo.photo_id: name for name, photo in album.photos.items()}
+    allowed = [name for name, photo in album.photos.items() if album.may_show(key, photo)]
+    begin, end = names.get(wishes.first), names.get(wishes.last)
+    use = [names[photo] for photo in wishes.photos if photo in names]
+    told = {"only these photos": allowed, "must use": use, "must begin on": begin, "must end on": end}
+    return {name: value for name, value in told.items() if value}
 
 
 def _known(name: str, photo: CataloguedPhoto) -> dict[str, Any]:
@@ -421,7 +463,12 @@ def _checked(value: Mapping[str, Any], keys: Sequence[str], album: _Album, used:
         rows[key] = _row(choice, album, engine)
         taken |= dict.fromkeys(rows[key].photos, key)
     for key, row in list(rows.items()):
-        could = [name for name, photo in album.photos.items() if photo_score(scene(key), photo) > 0]
+        wishes = album.wishes.get(key, NO_WISHES)
+        could = [
+            name
+            for name, photo in album.photos.items()
+            if (photo_score(scene(key), photo) > 0 and wishes.allow(photo)) or photo.photo_id in wishes.named
+        ]
         if row.left_out and could:
             del rows[key]
             faults[key] = f"it was left out, though {', '.join(could[:5])} could honestly show it"
@@ -438,8 +485,18 @@ def _fault(choice: _Choice, album: _Album, taken: Mapping[str, str]) -> str:
         return f"confidence is {choice.confidence:g}, it goes from 0 to 1"
     if not choice.reason.strip():
         return "it has no reason"
-    wrong = (_photo_fault(name, choice.scene, album, taken) for name in (choice.first, choice.last) if name is not None)
-    return next(filter(None, wrong), "")
+    names = [name for name in (choice.first, choice.last) if name is not None]
+    wrong = (_photo_fault(name, choice.scene, album, taken) for name in names)
+    return next(filter(None, wrong), "") or _wish_fault(names, choice.scene, album)
+
+
+def _wish_fault(names: Sequence[str], key: str, album: _Album) -> str:
+    wishes = album.wishes.get(key, NO_WISHES)
+    photos = {photo.photo_id: photo for photo in album.photos.values()}
+    if wishes.met_by([album.photos[name].photo_id for name in names], photos):
+        return ""
+    asked = ", ".join(f"{name}: {value}" for name, value in _wished(key, album).items())
+    return f"{' and '.join(names)} are not what was asked for ({asked})"
 
 
 def _photo_fault(name: str, key: str, album: _Album, taken: Mapping[str, str]) -> str:
@@ -448,7 +505,7 @@ def _photo_fault(name: str, key: str, album: _Album, taken: Mapping[str, str]) -
         return f"there is no photo {name}"
     if photo.photo_id in taken:
         return f"{name} already serves {taken[photo.photo_id]}"
-    if room_fit(scene(key), photo) <= 0:
+    if room_fit(scene(key), photo) <= 0 and photo.photo_id not in album.wishes.get(key, NO_WISHES).named:
         return f"{name} shows {photo.room.words}, which may not play this scene"
     return ""
 
