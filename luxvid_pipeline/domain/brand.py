@@ -236,6 +236,9 @@ class FittedText:
     shortened: bool = False
 
 
+_LITTLE_SMALLER = 0.74
+
+
 def fit(
     text: str,
     width_of: Callable[[str], float],
@@ -244,7 +247,7 @@ def fit(
     sizes: Sequence[float],
     most_lines: int,
 ) -> FittedText:
-    """Set a text into a column: on one line if possible, else on more, else smaller, else shortened.
+    """Set a text into a column: on one line if a little smaller is enough, else on more, else smaller, else shortened.
 
     Args:
         text: One line of it.
@@ -255,6 +258,9 @@ def fit(
     """
     if not text:
         return FittedText(lines=(), size=sizes[0])
+    for size in sizes:
+        if size >= _LITTLE_SMALLER * sizes[0] and width_of(text) <= width / size:
+            return FittedText(lines=(text,), size=size)
     for size in sizes:
         lines = _wrap(text, width_of, width / size)
         if len(lines) <= most_lines and all(width_of(line) <= width / size for line in lines):
@@ -358,7 +364,11 @@ def _ellipsis(text: str, width_of: Callable[[str], float], width: float) -> str:
             low = middle
         else:
             high = middle - 1
-    return "".join(parts[:low]).rstrip(" ,;·-") + "…"
+    kept = "".join(parts[:low])
+    at_a_word = kept.rpartition(" ")[0]
+    if low < len(parts) and parts[low] != " " and len(at_a_word) >= 0.6 * len(kept):
+        kept = at_a_word
+    return kept.rstrip(" ,;·-") + "…"
 
 
 # --- Where platforms cover the picture ------------------------------------------------------------------------------

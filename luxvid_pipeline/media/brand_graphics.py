@@ -45,6 +45,9 @@ _WORDMARK = TypeStyle(family=Family.SERIF, weight=500, tracking_em=0.22, capital
 _PLAIN = TypeStyle(family=Family.SANS, weight=400, tracking_em=0.03)
 _CAPTION = TypeStyle(family=Family.SANS, weight=500, tracking_em=0.22, capitals=True)
 _NOTHING = FittedText(lines=(), size=1.0)
+_WHOLE_OR_NOT_AT_ALL = frozenset(("agent.phone", "agent.email", "agent.licence"))
+"""A number or an address without its end is another one."""
+
 _MARK = TypeStyle(family=Family.SANS, weight=500, tracking_em=0.3, capitals=True)
 
 
@@ -125,6 +128,9 @@ class _Column:
         fitted = fit(
             readable.text, lambda line: advance_em(line, style), width=self.width_px, sizes=steps, most_lines=lines
         )
+        if fitted.shortened and what in _WHOLE_OR_NOT_AT_ALL:
+            self.notes.append(f"{what}: {len(text)} characters do not fit; the line was left out")
+            return
         if fitted.shortened:
             self.notes.append(f"{what}: {len(text)} characters do not fit; shortened to {' '.join(fitted.lines)!r}")
         leading = 1.12 if style.family is Family.SERIF else 1.4
@@ -182,8 +188,10 @@ def _wide(rgba: Rgba, card: CardText, paint: Palette, logo: Logo | None, unit: f
     if brokerage_on_right:
         right.text("agent.brokerage", card.brokerage, _CAPS, paint.accent_text, (3.3, 2.8), 4.0, 3)
     right.rule(paint.accent, 9.0, 5.2)
-    right.text("agent.phone", card.phone, _PLAIN, paint.ink, (4.2, 3.2), 5.4, 2)
-    right.text("agent.email", card.email, _PLAIN, paint.ink, (4.2, 3.0), 3.5, 2)
+    above = 5.4
+    for what, text in (("agent.phone", card.phone), ("agent.email", card.email)):
+        right.text(what, text, _PLAIN, paint.ink, (4.2, 3.0), above, 2)
+        above = 3.5 if text else above
     right.text("agent.licence", card.licence, _CAPS, paint.quiet, (2.8, 2.6), 4.4, 2)
     _tidy(right)
     middle = width / 2
@@ -212,8 +220,10 @@ def _stacked(rgba: Rgba, card: CardText, paint: Palette, logo: Logo | None, unit
     column.text(
         "agent.brokerage", card.brokerage, _CAPS, paint.accent_text, (3.3 if roomy else 3.0, 2.8), 3.8 * spread, 3
     )
-    column.text("agent.phone", card.phone, _PLAIN, paint.ink, (4.4 if roomy else 4.0, 3.2), 6.2 * spread, 2)
-    column.text("agent.email", card.email, _PLAIN, paint.ink, (4.4 if roomy else 4.0, 3.0), 3.1 * spread, 2)
+    above = 6.2
+    for what, text in (("agent.phone", card.phone), ("agent.email", card.email)):
+        column.text(what, text, _PLAIN, paint.ink, (4.4 if roomy else 4.0, 3.0), above * spread, 2)
+        above = 3.1 if text else above
     column.text("agent.licence", card.licence, _CAPS, paint.quiet, (2.9, 2.7), 4.0 * spread, 2)
     _tidy(column)
     room = height - top - bottom
@@ -435,10 +445,14 @@ def _shadow(rgba: Rgba, mask: NDArray[np.uint8], left: int, top: int, *, blur_px
 
 
 def _shade(rgba: Rgba, top: float, full: float) -> None:
-    """Darken the picture smoothly from ``top``, and evenly below ``full``, to the lower edge."""
+    """Darken the picture smoothly from ``top`` to ``full``; below it evenly to the edge, or out again if that is far."""
     height = rgba.shape[0]
-    shares = [min(1.0, max(0.0, (row - top) / max(1.0, full - top))) for row in range(height)]
-    smooth = np.array([share * share * (3 - 2 * share) for share in shares])
+    rise = max(1.0, full - top)
+    leaves = height - full > rise
+    depths = [min(1.0, max(0.0, (row - top) / rise)) for row in range(height)]
+    if leaves:
+        depths = [min(depth, max(0.0, 1.0 - (row - full) / rise)) for row, depth in enumerate(depths)]
+    smooth = np.array([depth * depth * (3 - 2 * depth) for depth in depths])
     shade = np.zeros((height, rgba.shape[1], 4), dtype=np.uint8)
     shade[..., 3] = (smooth * 115)[:, None].astype(np.uint8)
     _over(rgba, shade, 0, 0)

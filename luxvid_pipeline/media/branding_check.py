@@ -200,7 +200,7 @@ def added_pixels(film: Sequence[Picture], clips: Sequence[Picture]) -> tuple[str
         one, other = (
             cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32) for picture in (shown, meant)
         )
-        away = np.asarray(cv2.blur(np.asarray(np.abs(one - other)).max(axis=2), (3, 3)))
+        away = np.asarray(cv2.blur(cv2.absdiff(one, other), (3, 3)), dtype=np.float32).max(axis=2)
         if float(away.max()) > _ADDED:
             y, x = np.unravel_index(int(away.argmax()), away.shape)
             place = f"{round(100 * int(x) / size[0])} % from the left, {round(100 * int(y) / size[1])} % from the top"
