@@ -71,7 +71,7 @@ class ClipMeasures:
 
     def as_facts(self) -> dict[str, Any]:
         """Return the numbers as JSON, for a stored file's record and for Dagster's metadata."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {**asdict(self), "flashes": list(self.flashes), "jumps": list(self.jumps)}
 
     @staticmethod
     def from_facts(facts: Mapping[str, Any]) -> "ClipMeasures":
@@ -81,7 +81,8 @@ class ClipMeasures:
             TypeError: They were written by another version.
         """
         times: dict[str, tuple[float, ...]] = {name: tuple(facts[name]) for name in ("flashes", "jumps")}
-        return ClipMeasures(**{**facts, **times})
+        values: Any = {**facts, **times}
+        return ClipMeasures(**values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,7 +139,7 @@ def find_clicks(sound: Sound, *, times: float = 14.0) -> list[float]:
     if not len(bend):
         return []
     window = SAMPLE_RATE_HZ // 50
-    usual = np.sqrt(scipy.ndimage.uniform_filter1d(bend**2, window, mode="nearest"))
+    usual = np.sqrt(np.maximum(scipy.ndimage.uniform_filter1d(bend**2, window, mode="nearest"), 0.0))
     # The jump itself is in the mean, at most a 1 / window part of its square.
     usual = np.maximum(np.sqrt(np.maximum(usual**2 - bend**2 / window, 0)), 2e-5)
     found = np.flatnonzero(bend > times * usual)

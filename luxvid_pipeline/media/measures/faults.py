@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage, signal
 
 from luxvid_pipeline.media.measures.camera_motion import PX, Motion
 from luxvid_pipeline.media.measures.look import Grey, Look
@@ -84,7 +84,7 @@ def _unmoved(look: Look, motion: Motion) -> NDArray[np.bool_]:
     right, down, grows, turns = motion.steps.T
     reach = np.hypot(*motion.size) / 4
     # Signed sums: noise of the tracking cancels over the span, motion does not.
-    sums = [ndimage.uniform_filter1d(part, span, mode="nearest") * span for part in (right, down, grows, turns)]
+    sums = [scipy.ndimage.uniform_filter1d(part, span, mode="nearest") * span for part in (right, down, grows, turns)]
     moved = (np.hypot(sums[0], sums[1]) + reach * np.hypot(sums[2], sums[3])) * PX
     # A dissolve of two stills moves nothing either, but it goes somewhere.
     starts = np.clip(np.arange(len(motion.steps)) - span // 2, 0, len(look.greys) - 1 - span)
@@ -104,7 +104,7 @@ def _tail(marks: NDArray[np.bool_]) -> int:
 def _flashing(blocks: Floats, fps: float) -> NDArray[np.bool_]:
     """Frames at which the picture, or a good part of it, has left its own running median, to which it comes back."""
     span = round(_SPAN_S * fps) * 2 + 1
-    usual = ndimage.median_filter(blocks, size=(min(span, len(blocks) // 2 * 2 + 1), 1, 1), mode="nearest")
+    usual = scipy.ndimage.median_filter(blocks, size=(min(span, len(blocks) // 2 * 2 + 1), 1, 1), mode="nearest")
     off = blocks - usual
     whole = np.abs(off.mean(axis=(1, 2)))
     # A picture that trembles all the time flickers; a flash stands out from that.
@@ -121,7 +121,7 @@ def _starts(marks: NDArray[np.bool_], fps: float) -> list[int]:
 def _flicker(blocks: Floats, fps: float, flashing: NDArray[np.bool_], cuts: list[int]) -> float:
     """How much the mean brightness trembles about its own course; a flash is no flicker, nor is a cut."""
     at = np.arange(len(blocks))
-    calm = ~np.asarray(ndimage.binary_dilation(flashing, iterations=2), bool)
+    calm = ~np.asarray(scipy.ndimage.binary_dilation(flashing, iterations=2), bool)
     if not calm.any():
         return 0.0
     means = np.interp(at, at[calm], blocks.mean(axis=(1, 2))[calm])
@@ -129,11 +129,11 @@ def _flicker(blocks: Floats, fps: float, flashing: NDArray[np.bool_], cuts: list
     for shot, counted in zip(np.split(means, cuts), np.split(calm, cuts), strict=True):
         span = min(round(_COURSE_S * fps) // 2 * 2 + 1, (len(shot) - 1) // 2 * 2 + 1)
         if span >= 5:
-            off.append((shot - np.asarray(signal.savgol_filter(shot, span, 2)))[counted])
+            off.append((shot - np.asarray(scipy.signal.savgol_filter(shot, span, 2)))[counted])
     return float(np.sqrt(np.mean(np.square(np.concatenate(off))))) if off else 0.0
 
 
 def _jumps(changes: Floats, motion: Motion) -> list[int]:
     """Frames that begin a new picture: a step that changes far more than those around it, and cannot be followed."""
-    usual = ndimage.median_filter(changes, size=min(15, len(changes)), mode="nearest") + 0.5
+    usual = scipy.ndimage.median_filter(changes, size=min(15, len(changes)), mode="nearest") + 0.5
     return [int(at) + 1 for at in np.flatnonzero((changes > _CUT * usual) & (changes > 8) & ~motion.followed)]
