@@ -20,7 +20,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from luxvid_pipeline import __version__, cli_direction, cli_money, cli_review
+from luxvid_pipeline import __version__, cli_delivery, cli_direction, cli_money, cli_quality, cli_review
 from luxvid_pipeline.domain.errors import LuxVidError, StorageError
 from luxvid_pipeline.terminal import JsonOption, err, interruptible, out, progress_bars
 
@@ -34,7 +34,10 @@ app = typer.Typer(
 )
 app.command()(cli_direction.approve)
 app.command()(cli_direction.reject)
+app.command()(cli_direction.direct)
 app.command()(cli_review.review)
+app.command()(cli_quality.inspect)
+app.command()(cli_delivery.deliver)
 app.command()(cli_money.estimate)
 app.command()(cli_money.costs)
 app.add_typer(cli_money.ledger, name="ledger")
@@ -134,11 +137,16 @@ def status(
 
 
 @app.command()
-def doctor(as_json: JsonOption = False) -> None:
+def doctor(
+    as_json: JsonOption = False,
+    daemon: Annotated[
+        bool, typer.Option("--daemon", help="Dagster's daemon must run, too: for a container's health check.")
+    ] = False,
+) -> None:
     """Look whether everything LuxVid needs is well; exit code 1 if something is not."""
     from luxvid_pipeline.doctor import examine  # noqa: PLC0415 - loads Dagster
 
-    findings = examine()
+    findings = examine(daemon=daemon)
     well = all(finding.well for finding in findings)
     if as_json:
         values = {"well": well, "findings": [dataclasses.asdict(finding) for finding in findings]}

@@ -17,6 +17,7 @@ import dagster as dg
 from luxvid_pipeline.assets.accounts import model_scorecard, spend_report
 from luxvid_pipeline.assets.animatic import animatic
 from luxvid_pipeline.assets.clips import scene_clips
+from luxvid_pipeline.assets.delivery import delivery_package
 from luxvid_pipeline.assets.direction import scene_pairs, storyboard
 from luxvid_pipeline.assets.film import property_video
 from luxvid_pipeline.assets.photos import listing_photos, photo_catalogue
@@ -36,6 +37,7 @@ ASSETS = (
     scene_clips,
     soundtrack,
     property_video,
+    delivery_package,
     spend_report,
     model_scorecard,
 )

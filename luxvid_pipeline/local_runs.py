@@ -23,14 +23,17 @@ from filelock import FileLock, Timeout
 from luxvid_pipeline.assets.approval import missing_error
 from luxvid_pipeline.assets.costs import is_made
 from luxvid_pipeline.assets.metadata import account_of, manifest_of
+from luxvid_pipeline.assets.notes import take_note
+from luxvid_pipeline.assets.package_maker import package_files
 from luxvid_pipeline.assets.score import kept_score, kept_stage, score_request
+from luxvid_pipeline.domain.approvals import Plan
 from luxvid_pipeline.domain.errors import InputError, LuxVidError, StorageError
 from luxvid_pipeline.domain.keys import check_listing_key, listing_key_from_name
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.ports import ScoreComposer
-from luxvid_pipeline.domain.storyboard import Storyboard
+from luxvid_pipeline.domain.storyboard import NoteTaken, Storyboard
 from luxvid_pipeline.domain.tables import from_table
-from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager
+from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager, media_key
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.memory import keep_memory_low, return_free_memory
 from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions
@@ -82,6 +85,42 @@ class RenderedFilm:
     left_out: Mapping[str, str]
     degraded_reason: str = ""
     runs: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredPackage:
+    """What a delivery made.
+
+    Attributes:
+        listing: Listing key.
+        folder: Where the package lies.
+        files: Every file that goes out, by its name in the package, as a local path.
+        notes: What was wanted and is not there, and why.
+        frames_encoded: Frames that had to be encoded this time.
+        run: Dagster run id.
+    """
+
+    listing: str
+    folder: str
+    files: dict[str, Path]
+    notes: tuple[str, ...]
+    frames_encoded: int
+    run: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirected:
+    """What a note made.
+
+    Attributes:
+        taken: The note and what became of it.
+        before: The plan it was about.
+        plan: The plan now.
+    """
+
+    taken: NoteTaken
+    before: Plan
+    plan: Plan
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
@@ -146,16 +185,75 @@ def direct(folder: Path, settings: Settings, *, listing: str, board: ProgressBoa
         _execute(defs, instance, "direct_listing_job", listing)
 
 
+def redirect(
+    listing: str, text: str, settings: Settings, *, scene: str = "", by: str, board: ProgressBoard
+) -> Redirected:
+    """Keep a person's note on a listing and make the next version of its storyboard and pairs in this process.
+
+    Where the listing waits for an approval, its animatic is made anew as well.
+
+    Args:
+        listing: Listing key; it must have pairs already.
+        text: What should change, in words.
+        settings: The environment.
+        scene: Number, key or name of the one scene that may change; empty for the whole film.
+        by: Who says so.
+        board: Is told of progress.
+
+    Raises:
+        InputError: The note cannot be used, or there is nothing yet that it could be about; nothing is kept then.
+        LuxVidError: Whatever stopped it; the note is kept, and the next run heeds it.
+    """
+    check_listing_key(listing)
+    with opened_approvals(settings) as approvals:
+        before = approvals.required_plan(listing)
+        with _opened(None, settings, listing, board) as (defs, instance):
+            note = take_note(approvals, listing, text, by=by, scene=scene)
+            _execute(defs, instance, "revise_listing_job", listing)
+            plan = approvals.required_plan(listing)
+            if not approvals.state(listing, plan).may_go_on:
+                _execute(defs, instance, "animatic_job", listing)
+    taken = next(taken for taken in plan.storyboard.notes if taken.note.key == note.key)
+    return Redirected(taken=taken, before=before, plan=plan)
+
+
+def deliver(settings: Settings, *, listing: str, board: ProgressBoard) -> DeliveredPackage:
+    """Make the package of a listing whose film is finished, in this process.
+
+    Raises:
+        InputError: There is no such listing, or its film is not finished.
+        LuxVidError: Whatever stopped it; what was finished before is kept and used by the next try.
+    """
+    check_listing_key(listing)
+    store = open_media_store(settings)
+    if store.find(media_key("property_video", listing)) is None:
+        raise InputError(
+            f"{listing!r} has no finished film: run 'luxvid render FOLDER' first; 'luxvid status' lists all"
+        )
+    with _opened(None, settings, listing, board) as (defs, instance):
+        result = _execute(defs, instance, "deliver_listing_job", listing)
+    told = next(_metadata_of(result))
+    return DeliveredPackage(
+        listing=listing,
+        folder=told["folder"],
+        files={name: store.open(f"delivery_package/{listing}/{name}") for name in package_files(store, listing)},
+        notes=tuple(told["notes"]),
+        frames_encoded=told["frames_encoded"],
+        run=result.run_id,
+    )
+
+
 @contextmanager
 def _opened(
-    folder: Path, settings: Settings, key: str, board: ProgressBoard
+    folder: Path | None, settings: Settings, key: str, board: ProgressBoard
 ) -> Iterator[tuple[dg.Definitions, dg.DagsterInstance]]:
     """Give the definitions and the instance, with the listing known to it and held for this process."""
     from luxvid_pipeline.definitions import build_defs  # noqa: PLC0415 - definitions sit above: they are assembled per run
 
     keep_memory_low()
     with _only_one(settings, key):
-        ListingSources(settings).register(key, folder)
+        if folder is not None:
+            ListingSources(settings).register(key, folder)
         with open_instance(settings) as instance:
             fail_abandoned_runs(instance)
             instance.add_dynamic_partitions(str(listing_partitions.name), [key])

@@ -69,7 +69,7 @@ def property_video(
     listing = context.partition_key
     pairs = {pair.scene: pair for pair in from_table(scene_pairs, ScenePair)}
     shots = [shot for shot in storyboard.shots if not pairs[shot.scene].left_out]
-    clips = [_clip_of(scene_clips, listing, shot, pairs[shot.scene]) for shot in shots]
+    clips = [clip_of(scene_clips, listing, shot, pairs[shot.scene]) for shot in shots]
     transition = Transition(storyboard.transition)
     timeline = lay_out([shot.seconds for shot in shots], transition)
     made_from = film_made_from(clips, soundtrack, transition)
@@ -139,7 +139,7 @@ def _assemble(
         return store.put(file, key, made_from=made_from, facts=engine_facts(Engine()))
 
 
-def _clip_of(clips: dict[str, StoredFile], listing: str, shot: Shot, pair: ScenePair) -> StoredFile:
+def clip_of(clips: dict[str, StoredFile], listing: str, shot: Shot, pair: ScenePair) -> StoredFile:
     """Return the clip of a planned scene.
 
     Raises:

@@ -42,6 +42,12 @@ assemble_film_job = dg.define_asset_job(
     description="Join a listing's clips and its score into the film.",
 )
 
+deliver_listing_job = dg.define_asset_job(
+    "deliver_listing_job",
+    selection=dg.AssetSelection.assets("delivery_package"),
+    description="Make what goes out of a listing's film: shapes, lengths, sizes, branded and not.",
+)
+
 report_spend_job = dg.define_asset_job(
     "report_spend_job",
     selection=dg.AssetSelection.assets("spend_report"),
@@ -61,6 +67,7 @@ STAGE_JOBS = {
     "scenes": shoot_scenes_job,
     "score": score_listing_job,
     "film": assemble_film_job,
+    "delivery": deliver_listing_job,
 }
 """The job of each stage of ``domain/progress.py``; a stage without one is not taken by the progress sensor."""
 
@@ -71,6 +78,7 @@ JOBS = (
     shoot_scenes_job,
     score_listing_job,
     assemble_film_job,
+    deliver_listing_job,
     report_spend_job,
     score_models_job,
 )

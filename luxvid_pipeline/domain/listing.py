@@ -104,7 +104,11 @@ class FilmSettings(_Part):
     music: Literal["cinematic-ambient", "modern-piano", "warm-acoustic"] = Field(
         default="cinematic-ambient", description="Style of the score."
     )
-    variants: tuple[Literal["16x9", "9x16", "1x1", "4x5"], ...] = ("16x9",)
+    variants: tuple[Literal["16x9", "9x16", "1x1", "4x5"], ...] = Field(
+        default=("16x9",), description="Shapes that are delivered; 16x9 always is."
+    )
+    captions: bool = Field(default=True, description="Whether branded films name the rooms they show.")
+    broadcast: bool = Field(default=False, description="Whether the 16x9 films also go out at -23 LUFS.")
 
 
 class GenerationSettings(_Part):

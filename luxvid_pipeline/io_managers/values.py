@@ -160,5 +160,6 @@ _MEDIA_NAMES: Mapping[str, str] = {
     "scene_clips": ".mp4",
     "soundtrack": "/score.flac",
     "property_video": "/film.mp4",
+    "delivery_package": "/package.json",
     "animatic": "/animatic.mp4",
 }

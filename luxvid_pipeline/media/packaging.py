@@ -1,7 +1,7 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 """Making what goes out: the parts of each shape and size from one decode a clip, and the files joined from them.
 
-Belongs here: decoding a scene once for everything that shows it, overlays in the picture, the card, streams, the teaser.
+Belongs here: decoding a scene once for everything that shows it, overlays, the card, streams, the teaser.
 Does not belong here: what is wanted (``domain/delivery.py``), where to crop (``media/reframing.py``), drawing overlays
 (``media/brand_graphics.py``), keeping files (``assets/delivery.py``).
 
@@ -313,6 +313,15 @@ def write_teaser(stretches: Sequence[Stretch], film: FilmFormat, mp4: Path, webp
         raise MediaError(f"{mp4.name}: no teaser can be made of it: {error}") from error
     except OSError as error:
         raise StorageError(f"{webp.name}: the teaser could not be written: {error.strerror or error}") from error
+
+
+def laid_over(below: Overlay, above: Overlay) -> Overlay:
+    """Return two overlays of one size as one, the second in front."""
+    front, back = above.astype(np.float32) / 255, below.astype(np.float32) / 255
+    alpha = front[..., 3:] + back[..., 3:] * (1 - front[..., 3:])
+    colour = front[..., :3] * front[..., 3:] + back[..., :3] * back[..., 3:] * (1 - front[..., 3:])
+    colour = np.divide(colour, alpha, out=np.zeros_like(colour), where=alpha > 0)
+    return np.asarray(np.round(np.concatenate([colour, alpha], axis=2) * 255), np.uint8)
 
 
 class _Bench:

@@ -1,0 +1,306 @@
+"""``delivery_package``: what goes out.
+
+Belongs here: the asset, and gathering what a package is made from.
+Does not belong here: what is wanted (``domain/delivery.py``), making it (``package_maker.py``), when it is delivered
+(``automation/``).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from luxvid_pipeline.assets.film import clip_of
+from luxvid_pipeline.assets.metadata import OWNERS, Stopwatch, engine_from_facts, engine_metadata, manifest_of, preview
+from luxvid_pipeline.assets.package_maker import (
+    Brand,
+    Package,
+    PackageMaker,
+    SceneInput,
+    ScoreInput,
+    plays_slower,
+    prefix,
+    slowing_scenes,
+)
+from luxvid_pipeline.domain.brand import card_text, one_line
+from luxvid_pipeline.domain.delivery import (
+    DeliveryPlan,
+    Material,
+    Shape,
+    format_of,
+    plan_delivery,
+    room_caption,
+    scene_weight,
+)
+from luxvid_pipeline.domain.errors import InputError, ListingError
+from luxvid_pipeline.domain.film_format import FULL_HD
+from luxvid_pipeline.domain.listing import ListingManifest, Transition
+from luxvid_pipeline.domain.pairs import ScenePair
+from luxvid_pipeline.domain.photos import CataloguedPhoto
+from luxvid_pipeline.domain.ports import Engine, ScoreComposer
+from luxvid_pipeline.domain.proof import FileFacts
+from luxvid_pipeline.domain.storyboard import Storyboard
+from luxvid_pipeline.domain.tables import from_table
+from luxvid_pipeline.domain.timeline import DISSOLVE_S
+from luxvid_pipeline.io_managers.store import MediaStore, StoredFile
+from luxvid_pipeline.media.brand_graphics import agent_card, caption, card_notes, logo_mark
+from luxvid_pipeline.media.encode import gop_frames
+from luxvid_pipeline.media.listing_folder import read_listing_folder
+from luxvid_pipeline.media.logos import Logo, read_logo
+from luxvid_pipeline.media.packaging import Overlay, SceneSource, laid_over
+from luxvid_pipeline.media.sheets import Tile, as_markdown, contact_sheet, frames_of
+from luxvid_pipeline.partitions import listing_partitions, scenes_of_a_listing
+from luxvid_pipeline.providers.local.silence import SILENCE
+from luxvid_pipeline.resources.listing_sources import ListingSources
+from luxvid_pipeline.resources.progress import ProgressBoard
+
+CODE_VERSION = "1"
+
+_DIP_FRAMES = 8
+_SHEET_FRAMES = 6
+
+
+@dg.asset(
+    partitions_def=listing_partitions,
+    ins={
+        "scene_clips": dg.AssetIn(
+            partition_mapping=scenes_of_a_listing,
+            metadata={"allow_missing": True},
+        )
+    },
+    group_name="delivery",
+    kinds={"ffmpeg", "video"},
+    owners=OWNERS,
+    code_version=CODE_VERSION,
+    io_manager_key="media_io",
+)
+def delivery_package(
+    context: dg.AssetExecutionContext,
+    property_video: StoredFile,
+    scene_clips: dict[str, StoredFile],
+    soundtrack: StoredFile,
+    storyboard: Storyboard,
+    scene_pairs: pl.DataFrame,
+    photo_catalogue: pl.DataFrame,
+    listing_sources: dg.ResourceParam[ListingSources],
+    spare_composer: dg.ResourceParam[ScoreComposer],
+    media_store: dg.ResourceParam[MediaStore],
+    progress: dg.ResourceParam[ProgressBoard],
+) -> StoredFile:
+    """What goes out: every shape, length and size, branded and not, with posters, a teaser and adaptive streams."""
+    watch = Stopwatch()
+    listing = context.partition_key
+    manifest = manifest_of(media_store, listing)
+    pairs = {pair.scene: pair for pair in from_table(scene_pairs, ScenePair)}
+    photos = {photo.photo_id: photo for photo in from_table(photo_catalogue, CataloguedPhoto)}
+    scenes = scene_inputs(media_store, listing, storyboard, pairs, scene_clips)
+    words = _captions(manifest, scenes, pairs, photos)
+    logo, notes = _logo(media_store, listing, manifest, listing_sources)
+    branded = logo is not None or card_text(manifest).names_somebody
+    plan = _plan(media_store, listing, manifest, scenes, pairs, words if branded else {}, branded=branded)
+    score_engine = engine_from_facts(soundtrack.facts).name
+    maker = PackageMaker(
+        media_store,
+        listing,
+        plan,
+        scenes,
+        ScoreInput(
+            stored=soundtrack,
+            style=storyboard.music,
+            silent=score_engine == SILENCE,
+            composer=spare_composer if score_engine == spare_composer.engine else None,
+        ),
+        property_video,
+        _brand(manifest, plan, words, logo),
+        progress=lambda part, done: progress.report("delivery", part, done),
+    )
+    package = maker.make()
+    shapes = dict.fromkeys(file.shape for file in plan.files)
+    for shape in shapes:
+        size = format_of(shape)
+        colours = manifest.brand.colors
+        notes += card_notes(card_text(manifest), (size.width_px, size.height_px), colours, logo=logo)
+    films = [file for file in package.files if file.kind == "film"]
+    context.add_output_metadata(
+        {
+            "folder": dg.MetadataValue.path(_place(media_store, listing)),
+            "files": len(package.files),
+            "films": len(films),
+            "shapes": [shape.value for shape in shapes],
+            "lengths_s": sorted({round(float(film.frames / film.fps), 1) for film in films}),
+            "total_bytes": sum(file.bytes for file in package.files),
+            "frames_encoded": package.encoded_frames,
+            "notes": [*plan.notes, *dict.fromkeys(notes)],
+            **engine_metadata(Engine(), watch, reused=package.reused),
+            **preview(_sheet(media_store, listing, films) + "\n\n" + _table(package)),
+        }
+    )
+    return package.index
+
+
+def scene_inputs(
+    store: MediaStore,
+    listing: str,
+    storyboard: Storyboard,
+    pairs: Mapping[str, ScenePair],
+    clips: dict[str, StoredFile],
+) -> list[SceneInput]:
+    """Return the film's scenes as they are shown, its transitions included.
+
+    Raises:
+        DamagedMediaError: A clip is missing, or was shot from other photos than those now chosen.
+    """
+    transition = Transition(storyboard.transition)
+    shots = [shot for shot in storyboard.shots if not pairs[shot.scene].left_out]
+    stored = [clip_of(clips, listing, shot, pairs[shot.scene]) for shot in shots]
+    overlap = FULL_HD.frames(DISSOLVE_S) if transition is Transition.DISSOLVE and len(shots) > 1 else 0
+    found: list[SceneInput] = []
+    for number, (shot, clip) in enumerate(zip(shots, stored, strict=True)):
+        following = stored[number + 1] if overlap and number + 1 < len(shots) else None
+        dips = transition is Transition.FADE
+        found.append(
+            SceneInput(
+                source=SceneSource(
+                    scene=shot.scene,
+                    clip=store.open(clip.key),
+                    frames=FULL_HD.frames(shot.seconds),
+                    after=store.open(following.key) if following is not None else None,
+                    overlap=overlap if following is not None else 0,
+                    skip=overlap if number else 0,
+                    dips=(
+                        _DIP_FRAMES if dips and number else 0,
+                        _DIP_FRAMES if dips and number < len(shots) - 1 else 0,
+                    ),
+                ),
+                clip=clip,
+                after=following,
+                shot=shot,
+            )
+        )
+    return found
+
+
+def _plan(
+    store: MediaStore,
+    listing: str,
+    manifest: ListingManifest,
+    scenes: Sequence[SceneInput],
+    pairs: Mapping[str, ScenePair],
+    words: Mapping[str, tuple[str, str]],
+    *,
+    branded: bool,
+) -> DeliveryPlan:
+    likeness = slowing_scenes(store, listing, scenes)
+    material = [
+        Material(
+            scene=scene.source.scene,
+            frames=scene.source.length,
+            weight=scene_weight(scene.source.scene, pairs[scene.source.scene].confidence),
+            slows=plays_slower(scene, likeness[scene.source.scene]),
+        )
+        for scene in scenes
+    ]
+    return plan_delivery(
+        listing,
+        material,
+        [Shape(variant) for variant in manifest.film.variants],
+        grid=gop_frames(FULL_HD),
+        branded=branded,
+        captioned=words.keys(),
+        broadcast=manifest.film.broadcast,
+    )
+
+
+def _captions(
+    manifest: ListingManifest,
+    scenes: Sequence[SceneInput],
+    pairs: Mapping[str, ScenePair],
+    photos: Mapping[str, CataloguedPhoto],
+) -> dict[str, tuple[str, str]]:
+    """What is written under each scene of a branded film, and below that: the property's name first, then the rooms."""
+    found: dict[str, tuple[str, str]] = {}
+    for number, scene in enumerate(scenes):
+        key = scene.source.scene
+        shown = [photos[photo] for photo in pairs[key].photos if photo in photos]
+        room = room_caption(shown) if manifest.film.captions and shown else ""
+        if number == 0 and (manifest.title or manifest.address):
+            found[key] = (
+                one_line(manifest.title or manifest.address),
+                one_line(manifest.address) if manifest.title else "",
+            )
+        elif room:
+            found[key] = (room, "")
+    return found
+
+
+def _brand(
+    manifest: ListingManifest, plan: DeliveryPlan, words: Mapping[str, tuple[str, str]], logo: Logo | None
+) -> Brand:
+    """Draw what branded files show; the logo stands with the property's name at the beginning, and on the card."""
+    shapes = dict.fromkeys(file.shape for file in plan.files)
+    captions: dict[tuple[str, Shape], Overlay] = {}
+    cards: dict[Shape, Overlay] = {}
+    for shape in shapes:
+        size = format_of(shape)
+        size_px = (size.width_px, size.height_px)
+        cards[shape] = agent_card(card_text(manifest), size_px, manifest.brand.colors, logo=logo)
+        for number, (scene, (text, detail)) in enumerate(words.items()):
+            drawn = caption(text, size_px, detail=detail)
+            captions[scene, shape] = laid_over(drawn, logo_mark(logo, size_px)) if logo and number == 0 else drawn
+    told = {scene: " · ".join(filter(None, said)) for scene, said in words.items()}
+    return Brand(captions=captions, words=told, cards=cards)
+
+
+def _logo(
+    store: MediaStore, listing: str, manifest: ListingManifest, sources: ListingSources
+) -> tuple[Logo | None, tuple[str, ...]]:
+    """The brand's logo, read from the listing's folder and kept; a film goes out without one, but never silently.
+
+    Raises:
+        ListingError: The file named in the manifest is no logo that may be drawn.
+    """
+    if manifest.brand.logo is None:
+        return None, ()
+    name = Path(manifest.brand.logo).name
+    key = f"{prefix(listing)}/parts/logo{Path(name).suffix.lower()}"
+    try:
+        folder = read_listing_folder(sources.folder(listing))
+        found = [folder.folder / file for file in folder.logo_candidates]
+    except InputError:
+        found = []
+    if found:
+        store.put_bytes(found[0].read_bytes(), key)
+    if store.find(key) is None:
+        return None, (f"the logo {manifest.brand.logo!r} is not in the listing's folder; branded films have none",)
+    try:
+        logo = read_logo(store.open(key))
+    except ListingError as error:
+        raise ListingError(str(error).replace(Path(key).name, manifest.brand.logo)) from error
+    return logo, logo.notes
+
+
+def _sheet(store: MediaStore, listing: str, films: Sequence[FileFacts]) -> str:
+    """A few frames of each film of full size."""
+    tiles: list[Tile] = []
+    for film in films:
+        if min(film.width_px, film.height_px) < 1080 or film.name.endswith("_r128.mp4"):
+            continue
+        frames = frames_of(store.open(f"{prefix(listing)}/{film.name}"), _SHEET_FRAMES, width_px=240)
+        tiles += [Tile(picture=frame, text=film.name if number == 0 else "") for number, frame in enumerate(frames)]
+    return as_markdown(contact_sheet(tiles, columns=_SHEET_FRAMES, tile_px=(200, 200)), "variants")
+
+
+def _table(package: Package) -> str:
+    rows = ["| file | seconds | size | LUFS |", "|---|---|---|---|"]
+    rows += [
+        f"| {file.name} | {float(file.frames / file.fps):.1f} | {file.bytes / 1e6:.1f} MB | "
+        f"{file.measures.get('loudness_lufs', '')} |"
+        for file in package.files
+        if file.kind == "film"
+    ]
+    return "\n".join(rows)
+
+
+def _place(store: MediaStore, listing: str) -> str:
+    return f"{store.base.rstrip('/')}/{prefix(listing)}"

@@ -1,0 +1,671 @@
+"""Making a package in the store: what is missing of it, and nothing else.
+
+Belongs here: which parts and files are there already, making those that are not, what each file is.
+Does not belong here: Dagster, what is wanted (``domain/delivery.py``), encoding (``media/packaging.py``), the proof
+that goes with the files (``domain/proof.py``).
+
+Parts lie in ``delivery_package/<listing>/parts/``, the files that go out beside that folder. Each record holds a digest
+of what it was made from, so unchanged input makes nothing anew, and a scene that was shot again makes only its own
+parts and the files that show it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from luxvid_pipeline.domain.delivery import (
+    CARD,
+    CARD_RISE_S,
+    FULL_PX,
+    SLOW,
+    Cut,
+    DeliveryFile,
+    DeliveryPlan,
+    Part,
+    Piece,
+    Preset,
+    Shape,
+    Target,
+    format_of,
+)
+from luxvid_pipeline.domain.film_format import FULL_HD
+from luxvid_pipeline.domain.keys import digest
+from luxvid_pipeline.domain.ports import ScoreComposer, ScoreRequest
+from luxvid_pipeline.domain.proof import FileFacts, SegmentFacts
+from luxvid_pipeline.domain.storyboard import Shot
+from luxvid_pipeline.io_managers.store import MediaStore, StoredFile
+from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Sound, decode_audio
+from luxvid_pipeline.media.film import Stretch, encode_silence, join_packets, master_sound
+from luxvid_pipeline.media.loudness import Loudness
+from luxvid_pipeline.media.packaging import (
+    Overlay,
+    PartOrder,
+    SceneSource,
+    make_card,
+    make_parts,
+    write_stream,
+    write_teaser,
+)
+from luxvid_pipeline.media.reframing import CropPath, crop_path, look_along
+from luxvid_pipeline.media.retiming import SMOOTH_SSIM, pace_likeness
+from luxvid_pipeline.media.score_editing import recut, ring_out
+from luxvid_pipeline.media.sheets import frames_of
+
+ASSET = "delivery_package"
+CODE_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneInput:
+    """One scene of the film.
+
+    Attributes:
+        source: Its pictures.
+        clip: The record of its clip.
+        after: The record of the next scene's clip, where the one dissolves into the other.
+        shot: What was planned.
+    """
+
+    source: SceneSource
+    clip: StoredFile
+    after: StoredFile | None
+    shot: Shot
+
+    @property
+    def is_clip(self) -> bool:
+        """Whether the film shows the clip's own frames, from the first to the last."""
+        return self.source.skip == 0 and self.source.after is None and self.source.dips == (0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreInput:
+    """The film's music.
+
+    Attributes:
+        stored: The kept score.
+        style: Its style.
+        silent: Whether the film is meant to be silent.
+        composer: Who composes anew for other lengths at no cost; None where the score was paid for and is cut instead.
+    """
+
+    stored: StoredFile
+    style: str
+    silent: bool = False
+    composer: ScoreComposer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brand:
+    """What branded files show, drawn.
+
+    Attributes:
+        captions: Overlay of each scene and shape.
+        words: What each scene's caption says.
+        cards: Card of each shape.
+    """
+
+    captions: Mapping[tuple[str, Shape], Overlay] = field(default_factory=dict[tuple[str, Shape], Overlay])
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
+    cards: Mapping[Shape, Overlay] = field(default_factory=dict[Shape, Overlay])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """What was delivered.
+
+    Attributes:
+        files: Every file that goes out, with what it shows.
+        index: The record of ``package.json``.
+        encoded_frames: Frames that were encoded this time, over all sizes.
+        reused: Whether nothing had to be made.
+    """
+
+    files: tuple[FileFacts, ...]
+    index: StoredFile
+    encoded_frames: int
+    reused: bool
+
+
+def prefix(listing: str) -> str:
+    """Return the key under which a listing's package lies."""
+    return f"{ASSET}/{listing}"
+
+
+def package_files(store: MediaStore, listing: str) -> list[str]:
+    """Return the names of the files of a listing's package, as ``package.json`` lists them.
+
+    Raises:
+        DamagedMediaError: There is no package, or its list was damaged.
+    """
+    return list(json.loads(store.read_bytes(f"{prefix(listing)}/package.json"))["files"])
+
+
+def slowing_scenes(store: MediaStore, listing: str, scenes: Sequence[SceneInput]) -> dict[str, float]:
+    """Return for each scene how well frames between its frames can be drawn; measured once a clip."""
+    key = f"{prefix(listing)}/parts/pace.json"
+    known: dict[str, float] = {}
+    if store.find(key) is not None and store.is_whole(key):
+        known = json.loads(store.read_bytes(key))
+    found = {
+        scene.clip.sha256: known[scene.clip.sha256]
+        if scene.clip.sha256 in known
+        else pace_likeness(scene.source.clip, scene.source.frames)
+        for scene in scenes
+    }
+    if found != known:
+        store.put_bytes(json.dumps(found, indent=1, sort_keys=True).encode(), key)
+    return {scene.source.scene: found[scene.clip.sha256] for scene in scenes}
+
+
+def plays_slower(scene: SceneInput, likeness: float) -> bool:
+    """Return whether a scene may play slower: what is drawn between its frames holds, and it stands by itself."""
+    return likeness >= SMOOTH_SSIM and scene.source.after is None and scene.source.skip == 0
+
+
+class PackageMaker:
+    """Makes one listing's package."""
+
+    def __init__(
+        self,
+        store: MediaStore,
+        listing: str,
+        plan: DeliveryPlan,
+        scenes: Sequence[SceneInput],
+        score: ScoreInput,
+        film: StoredFile,
+        brand: Brand,
+        progress: Callable[[str, float], None] = lambda _part, _done: None,
+    ) -> None:
+        """Prepare to deliver.
+
+        Args:
+            store: Where clips, score and film lie, and where the package goes.
+            listing: Listing key.
+            plan: What is wanted.
+            scenes: The film's scenes in order.
+            score: Its music.
+            film: The finished film, which is the 16:9 unbranded film of the package as it is.
+            brand: What branded files show.
+            progress: Told of each piece of work how far it is.
+        """
+        self._store, self._listing, self._plan = store, listing, plan
+        self._scenes = {scene.source.scene: scene for scene in scenes}
+        self._score, self._film, self._brand = score, film, brand
+        self._progress = progress
+        self._encoded = 0
+        self._made = 0
+        self._parts: dict[Part, StoredFile] = {}
+
+    def make(self) -> Package:
+        """Make what is missing and return what is there; files of an earlier package that are not wanted any more go.
+
+        Raises:
+            MediaError: Something cannot be decoded, encoded or joined.
+            StorageError: The store does not take it.
+        """
+        plan = self._plan
+        missing = self._find_parts()
+        self._remove_other_parts()
+        with self._store.scratch() as scratch, ThreadPoolExecutor(1, "sound") as beside:
+            # The sound is made while the pictures are encoded.
+            tracks = {
+                track: beside.submit(self._track, *track, scratch)
+                for track in dict.fromkeys((file.cut, file.target) for file in plan.files if not self._is_kept(file))
+            }
+            try:
+                self._make_parts(missing)
+            except BaseException:
+                beside.shutdown(cancel_futures=True)
+                raise
+            heard = {track: sound.result() for track, sound in tracks.items()}
+            files = [self._file(file, heard) for file in plan.files]
+        by_name = {file.name: file for file in files}
+        for stream in plan.streams:
+            files += self._stream(stream.folder, [by_name[each.name] for each in stream.files], stream.files)
+        files += self._teaser()
+        files += [self._poster(shape, name) for shape, name in plan.posters.items()]
+        index = self._index(files)
+        return Package(files=tuple(files), index=index, encoded_frames=self._encoded, reused=self._made == 0)
+
+    # Parts
+
+    def _find_parts(self) -> dict[str, list[Part]]:
+        """Remember the parts that are there; return the others, by scene."""
+        missing: dict[str, list[Part]] = {}
+        for part in self._plan.parts:
+            scene = self._scenes.get(part.scene)
+            kept = (
+                scene.clip
+                if scene is not None and _is_the_clip(part, scene)
+                else self._store.kept(self._part_key(part), self._part_digest(part))
+            )
+            if kept is not None:
+                self._parts[part] = kept
+            else:
+                missing.setdefault(part.scene, []).append(part)
+        return missing
+
+    def _make_parts(self, missing: Mapping[str, Sequence[Part]]) -> None:
+        for number, (scene, parts) in enumerate(missing.items()):
+            self._make_scene_parts(scene, parts)
+            self._progress("pictures", (number + 1) / len(missing))
+
+    def _make_scene_parts(self, scene: str, parts: Sequence[Part]) -> None:
+        with self._store.scratch() as scratch:
+            orders = [self._order(part, scratch) for part in parts]
+            shapes = {part.shape for part in parts}
+            if scene == CARD:
+                last = list(self._scenes.values())[-1]
+                rise = round(CARD_RISE_S * FULL_HD.fps)
+                make_card(last.source, orders, self._crops(last, shapes), rise=rise, doing=self._doing(scene))
+            else:
+                self._shoot(self._scenes[scene], orders, shapes)
+            for order in orders:
+                self._parts[order.part] = self._store.put(
+                    order.into, self._part_key(order.part), made_from=self._part_digest(order.part)
+                )
+                self._encoded += order.frames
+                self._made += 1
+
+    def _shoot(self, scene: SceneInput, orders: Sequence[PartOrder], shapes: set[Shape]) -> None:
+        following: Mapping[Shape, CropPath] = {}
+        if scene.source.after is not None:
+            names = list(self._scenes)
+            following = self._crops(self._scenes[names[names.index(scene.source.scene) + 1]], shapes)
+        make_parts(scene.source, orders, self._crops(scene, shapes), following, doing=self._doing(scene.source.scene))
+
+    def _crops(self, scene: SceneInput, shapes: set[Shape]) -> dict[Shape, CropPath]:
+        narrow = [shape for shape in shapes if shape is not Shape.WIDE]
+        if not narrow:
+            return {}
+        looks = look_along(scene.source.clip, scene.source.frames)
+        return {shape: crop_path(looks, FULL_HD, format_of(shape), scene.source.frames) for shape in narrow}
+
+    def _order(self, part: Part, scratch: Path) -> PartOrder:
+        into = scratch / part.name
+        if part.scene == CARD:
+            frames = max(file.cut.card_frames for file in self._plan.files)
+            return PartOrder(part=part, into=into, start=0, frames=frames, overlay=self._brand.cards[part.shape])
+        if part.captioned:
+            start, frames = self._caption_place(part)
+            overlay = self._brand.captions[part.scene, part.shape]
+            return PartOrder(part=part, into=into, start=start, frames=frames, overlay=overlay)
+        length = self._scenes[part.scene].source.length * (SLOW if part.slow else 1)
+        return PartOrder(part=part, into=into, start=0, frames=length)
+
+    def _caption_place(self, part: Part) -> tuple[int, int]:
+        return next(
+            window.caption
+            for cut in self._plan.cuts
+            for window in cut.windows
+            if window.scene == part.scene and window.slow == part.slow and window.caption is not None
+        )
+
+    def _part_digest(self, part: Part) -> str:
+        names = list(self._scenes)
+        scene = self._scenes[names[-1] if part.scene == CARD else part.scene]
+        source = scene.source
+        overlay: Overlay | None = None
+        if part.scene == CARD:
+            overlay = self._brand.cards[part.shape]
+        elif part.captioned:
+            overlay = self._brand.captions[part.scene, part.shape]
+        following = names.index(source.scene) + 1
+        return digest(
+            {
+                "part": part.name,
+                "clip": scene.clip.sha256,
+                "after": self._scenes[names[following]].clip.sha256 if source.after is not None else "",
+                "plays": [source.frames, source.overlap, source.skip, list(source.dips)],
+                "stretch": list(self._caption_place(part)) if part.captioned else [],
+                "overlay": hashlib.sha256(overlay.tobytes()).hexdigest() if overlay is not None else "",
+                "code": CODE_VERSION,
+            }
+        )
+
+    def _part_key(self, part: Part) -> str:
+        return f"{prefix(self._listing)}/parts/{part.name}"
+
+    def _remove_other_parts(self) -> None:
+        wanted = {self._part_key(part) for part in self._plan.parts}
+        for key in self._store.keys(f"{prefix(self._listing)}/parts"):
+            if key.endswith(".mp4") and key not in wanted:
+                self._store.remove(key)
+
+    def _doing(self, scene: str) -> str:
+        return f"packaging {scene} of {self._listing}"
+
+    # Files
+
+    def _key(self, name: str) -> str:
+        return f"{prefix(self._listing)}/{name}"
+
+    def _file(self, file: DeliveryFile, heard: Mapping[tuple[Cut, Target], "_Track"]) -> FileFacts:
+        key, made_from = self._key(file.name), self._file_digest(file)
+        stored = self._store.kept(key, made_from)
+        if stored is None:
+            self._made += 1
+            with self._store.scratch() as scratch:
+                into = scratch / file.name
+                if self._is_the_film(file):
+                    facts = self._take_film(into)
+                else:
+                    facts = self._join(file, heard[file.cut, file.target], into)
+                stored = self._store.put(into, key, made_from=made_from, facts=facts)
+        self._progress("files", 1.0)
+        size = format_of(file.shape, file.short_side_px)
+        return FileFacts(
+            name=file.name,
+            kind="film",
+            shape=file.shape.value,
+            branded=file.cut.branded,
+            width_px=size.width_px,
+            height_px=size.height_px,
+            fps=file.cut.fps,
+            sha256=stored.sha256,
+            bytes=stored.bytes,
+            sound=not self._score.silent,
+            segments=self._segments(file.cut),
+            measures={name: value for name, value in stored.facts.items() if isinstance(value, (int, float, str))},
+        )
+
+    def _is_the_film(self, file: DeliveryFile) -> bool:
+        return (
+            file.shape is Shape.WIDE
+            and file.short_side_px == FULL_PX
+            and file.cut.preset is Preset.FILM
+            and not file.cut.branded
+            and file.target.name == "web"
+        )
+
+    def _take_film(self, into: Path) -> dict[str, Any]:
+        """The film itself, without a copy where the disk allows it."""
+        film = self._store.open(self._film.key)
+        try:
+            os.link(film, into)
+        except OSError:
+            shutil.copyfile(film, into)
+        return {}
+
+    def _join(self, file: DeliveryFile, track: "_Track", into: Path) -> dict[str, Any]:
+        join_packets(
+            [self._stretch(piece) for piece in file.pieces],
+            track.aac,
+            into,
+            frames=file.cut.frames,
+            samples=track.samples,
+            film_format=format_of(file.shape, file.short_side_px, file.cut.fps),
+        )
+        heard = track.loudness
+        return {"loudness_lufs": round(heard.integrated_lufs, 2), "true_peak_dbtp": round(heard.true_peak_dbtp, 2)}
+
+    def _stretch(self, piece: Piece) -> Stretch:
+        return Stretch(self._store.open(self._parts[piece.part].key), piece.start, piece.frames)
+
+    def _file_digest(self, file: DeliveryFile) -> str:
+        if self._is_the_film(file):
+            return digest(["film", self._film.sha256])
+        return digest(
+            {
+                "pieces": [[self._parts[piece.part].sha256, piece.start, piece.frames] for piece in file.pieces],
+                "score": self._sound_digest(file.cut),
+                "target": [file.target.loudness_lufs, file.target.ceiling_dbtp, file.target.audio_bitrate_bps],
+                "code": CODE_VERSION,
+            }
+        )
+
+    def _segments(self, cut: Cut) -> tuple[SegmentFacts, ...]:
+        at, found = 0, list[SegmentFacts]()
+        for window in cut.windows:
+            source = self._scenes[window.scene].source
+            pace = SLOW if window.slow else 1
+            found.append(
+                SegmentFacts(
+                    start=at,
+                    frames=window.frames,
+                    scene=window.scene,
+                    source_start=source.skip + window.start // pace,
+                    source_frames=-(-window.frames // pace) if window.slow else 0,
+                    dissolve_frames=0,
+                    caption=self._brand.words.get(window.scene, "") if window.caption is not None else "",
+                )
+            )
+            at += window.frames
+        if cut.card_frames:
+            found.append(SegmentFacts(start=at, frames=cut.card_frames))
+        return tuple(found)
+
+    # Sound
+
+    def _is_kept(self, file: DeliveryFile) -> bool:
+        """Whether a file is there and nothing it is joined from has changed."""
+        if self._is_the_film(file):
+            return True
+        if any(piece.part not in self._parts for piece in file.pieces):
+            return False
+        return self._store.kept(self._key(file.name), self._file_digest(file)) is not None
+
+    def _track(self, cut: Cut, target: Target, scratch: Path) -> "_Track":
+        """Encode the sound of a cut as a target wants it."""
+        samples = round(cut.frames / cut.fps * SAMPLE_RATE_HZ)
+        name = digest([self._sound_digest(cut), target.name])[:16]
+        wav, aac = scratch / f"{name}.wav", scratch / f"{name}.m4a"
+        if self._score.silent:
+            heard = encode_silence(samples, wav, aac)
+        else:
+            heard = master_sound(
+                self._sound(cut),
+                samples,
+                wav,
+                aac,
+                self._score.stored.key,
+                loudness_lufs=target.loudness_lufs,
+                ceiling_dbtp=target.ceiling_dbtp,
+                bitrate_bps=target.audio_bitrate_bps,
+            )
+        wav.unlink(missing_ok=True)
+        return _Track(aac=aac, samples=samples, loudness=heard)
+
+    def _sound_digest(self, cut: Cut) -> str:
+        return digest(
+            {
+                "score": self._score.stored.sha256,
+                "silent": self._score.silent,
+                "composed": self._composes(cut),
+                "scenes": [window.scene for window in cut.windows],
+                "seconds": [round(seconds, 4) for seconds in cut.stage_seconds],
+                "card": cut.card_frames,
+                "code": CODE_VERSION,
+            }
+        )
+
+    def _composes(self, cut: Cut) -> bool:
+        return cut.preset is not Preset.FILM and self._score.composer is not None
+
+    def _sound(self, cut: Cut) -> Sound:
+        """The score as long as a cut: composed for it where that costs nothing, else the kept one cut or rung out."""
+        if self._composes(cut) and self._score.composer is not None:
+            with self._store.scratch() as scratch:
+                into = scratch / "score.flac"
+                request = ScoreRequest(
+                    listing=self._listing,
+                    style=self._score.style,
+                    shots=tuple(self._scenes[window.scene].shot for window in cut.windows),
+                    stage_seconds=cut.stage_seconds,
+                )
+                self._score.composer.compose_stage(request, len(request.shots) - 1, None, into)
+                return decode_audio(into)
+        score = decode_audio(self._store.open(self._score.stored.key))
+        card_s = float(Fraction(cut.card_frames) / cut.fps)
+        if cut.preset is not Preset.FILM and not self._score.silent:
+            score = recut(score, cut.seconds - card_s)
+        return ring_out(score, card_s) if card_s and not self._score.silent else score
+
+    # What is made from files
+
+    def _stream(self, folder: str, files: Sequence[FileFacts], wanted: Sequence[DeliveryFile]) -> list[FileFacts]:
+        made_from = digest([[file.sha256 for file in files], CODE_VERSION])
+        names = [f"{file.short_side_px}p" for file in wanted]
+        keys = ["master.m3u8", *(f"{name}.m3u8" for name in names), *(f"{name}.mp4" for name in names)]
+        stored = [self._store.kept(self._key(f"{folder}/{name}"), made_from) for name in keys]
+        if any(record is None for record in stored):
+            self._made += 1
+            with self._store.scratch() as scratch:
+                sources = [self._store.open(self._key(file.name)) for file in files]
+                made = write_stream(list(zip(names, sources, strict=True)), scratch / folder)
+                stored = [
+                    self._store.put(file, self._key(f"{folder}/{file.name}"), made_from=made_from) for file in made
+                ]
+        first = files[0]
+        return [
+            FileFacts(
+                name=f"{folder}/{name}",
+                kind="stream",
+                shape=first.shape,
+                branded=first.branded,
+                width_px=first.width_px if name == "master.m3u8" else _size_of(name, files, names).width_px,
+                height_px=first.height_px if name == "master.m3u8" else _size_of(name, files, names).height_px,
+                fps=first.fps,
+                sha256=record.sha256,
+                bytes=record.bytes,
+                sound=first.sound,
+                segments=first.segments,
+            )
+            for name, record in zip(keys, stored, strict=True)
+            if record is not None
+        ]
+
+    def _teaser(self) -> list[FileFacts]:
+        cut, size = self._plan.teaser, 720
+        base = f"{self._listing}_teaser_{round(cut.seconds)}s_16x9"
+        file = DeliveryFile(name=base, shape=Shape.WIDE, short_side_px=size, cut=cut, target=Target(name="silent"))
+        stretches = [self._stretch(piece) for piece in file.pieces]
+        made_from = digest([[self._parts[piece.part].sha256, piece.start, piece.frames] for piece in file.pieces])
+        names = (f"{base}.mp4", f"{base}.webp")
+        stored = [self._store.kept(self._key(name), made_from) for name in names]
+        if any(record is None for record in stored):
+            self._made += 1
+            with self._store.scratch() as scratch:
+                mp4, webp = (scratch / name for name in names)
+                write_teaser(stretches, format_of(Shape.WIDE, size, cut.fps), mp4, webp)
+                stored = [self._store.put(path, self._key(path.name), made_from=made_from) for path in (mp4, webp)]
+        wide = format_of(Shape.WIDE, size)
+        return [
+            FileFacts(
+                name=name,
+                kind="teaser",
+                shape=Shape.WIDE.value,
+                width_px=wide.width_px if name.endswith(".mp4") else 480,
+                height_px=wide.height_px if name.endswith(".mp4") else 270,
+                fps=cut.fps if name.endswith(".mp4") else Fraction(10),
+                sha256=record.sha256,
+                bytes=record.bytes,
+                sound=False,
+                segments=self._segments(cut),
+            )
+            for name, record in zip(names, stored, strict=True)
+            if record is not None
+        ]
+
+    def _poster(self, shape: Shape, name: str) -> FileFacts:
+        size = format_of(shape)
+        source = next(
+            file.name
+            for file in self._plan.files
+            if file.shape is shape and not file.cut.branded and file.cut.preset is Preset.FILM
+        )
+        film = self._store.find(self._key(source))
+        made_from = digest([film.sha256 if film else "", name, CODE_VERSION])
+        stored = self._store.kept(self._key(name), made_from)
+        if stored is None:
+            self._made += 1
+            with self._store.scratch() as scratch:
+                # The first frame: the house as the photographer chose it, in no dissolve.
+                (picture,) = frames_of(self._store.open(self._key(source)), 1, width_px=size.width_px)
+                into = scratch / name
+                picture.save(into, "JPEG", quality=92, optimize=True)
+                stored = self._store.put(into, self._key(name), made_from=made_from)
+        return FileFacts(
+            name=name,
+            kind="poster",
+            shape=shape.value,
+            width_px=size.width_px,
+            height_px=size.height_px,
+            fps=Fraction(0),
+            sha256=stored.sha256,
+            bytes=stored.bytes,
+            sound=False,
+        )
+
+    def _index(self, files: Sequence[FileFacts]) -> StoredFile:
+        """Keep the list of what goes out, and remove what an earlier package had and this one has not."""
+        key = self._key("package.json")
+        earlier = self._store.find(key)
+        names = [file.name for file in files]
+        if earlier is not None and self._store.is_whole(key):
+            for name in json.loads(self._store.read_bytes(key)).get("files", {}):
+                if name not in names:
+                    self._store.remove(self._key(name))
+        values = {
+            "listing": self._listing,
+            "files": {file.name: _as_json(file) for file in files},
+            "notes": list(self._plan.notes),
+        }
+        return self._store.put_bytes((json.dumps(values, indent=2) + "\n").encode(), key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Track:
+    """An encoded sound track."""
+
+    aac: Path
+    samples: int
+    loudness: Loudness
+
+
+def _is_the_clip(part: Part, scene: SceneInput) -> bool:
+    """Whether a part is nothing else than the clip, which is then used as it is."""
+    return (
+        part.shape is Shape.WIDE
+        and part.short_side_px == FULL_PX
+        and not part.slow
+        and not part.captioned
+        and scene.is_clip
+    )
+
+
+def _size_of(name: str, files: Sequence[FileFacts], names: Sequence[str]) -> FileFacts:
+    return files[list(names).index(name.rsplit(".", 1)[0])]
+
+
+def _as_json(file: FileFacts) -> dict[str, Any]:
+    return {
+        "kind": file.kind,
+        "shape": file.shape,
+        "branded": file.branded,
+        "width_px": file.width_px,
+        "height_px": file.height_px,
+        "duration_s": round(float(file.frames / file.fps), 3) if file.fps else 0.0,
+        "bytes": file.bytes,
+        "sha256": file.sha256,
+        "sound": file.sound,
+        **file.measures,
+        "shows": [
+            {
+                "start": segment.start,
+                "frames": segment.frames,
+                "scene": segment.scene or CARD,
+                "clip_start": segment.source_start,
+                "clip_frames": segment.taken if segment.scene else 0,
+                **({"caption": segment.caption} if segment.caption else {}),
+            }
+            for segment in file.segments
+        ],
+    }
