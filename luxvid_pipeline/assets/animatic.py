@@ -56,7 +56,6 @@ def animatic(
     progress: dg.ResourceParam[ProgressBoard],
 ) -> StoredFile:
     """A small preview of the film for a person to approve: same photos, same timing, local camera and score, $0."""
-    watch = Stopwatch()
     listing = context.partition_key
     directed = DirectedListing(
         listing=listing,
@@ -65,8 +64,24 @@ def animatic(
         storyboard=storyboard,
         pairs=from_table(scene_pairs, ScenePair),
     )
-    plan = listing_approvals.plan_of(listing, storyboard, list(directed.pairs))
-    lines = making_lines(directed, media_store, listing_approvals.settings)
+    stored, metadata = make_animatic(directed, listing_approvals, media_store, progress)
+    context.add_output_metadata(metadata)
+    return stored
+
+
+def make_animatic(
+    directed: DirectedListing, approvals: ListingApprovals, store: MediaStore, progress: ProgressBoard
+) -> tuple[StoredFile, dict[str, Any]]:
+    """Return a directed listing's animatic, and what its materialisation says; the same pictures are not drawn again.
+
+    Raises:
+        MediaError: A photo cannot be read, or an encode failed.
+        SettingsError: An engine is unknown or its key is missing, so that nothing can be estimated.
+    """
+    watch = Stopwatch()
+    listing, storyboard = directed.listing, directed.storyboard
+    plan = approvals.plan_of(listing, storyboard, list(directed.pairs))
+    lines = making_lines(directed, store, approvals.settings)
     price = total(lines)
     requests, score = preview_requests(list(directed.clip_requests())), directed.score()
     transition = Transition(storyboard.transition)
@@ -78,33 +93,31 @@ def animatic(
         "estimate_high_usd": str(price.high_usd),
     }
     key = media_key("animatic", listing)
-    stored = media_store.kept(key, made_from)
+    stored = store.kept(key, made_from)
     reused = stored is not None
     if stored is None:
-        stored = _make(media_store, requests, score, timeline, transition, key, made_from, facts, progress)
+        stored = _make(store, requests, score, timeline, transition, key, made_from, facts, progress)
     elif dict(stored.facts) != facts:
         # The same pictures under another plan: prompts changed, or who shoots.
-        stored = media_store.put_bytes(media_store.read_bytes(key), key, made_from=made_from, facts=facts)
+        stored = store.put_bytes(store.read_bytes(key), key, made_from=made_from, facts=facts)
     progress.report("direction", "animatic", 1.0)
-    path = media_store.open(key)
-    decision = listing_approvals.decision(listing, plan)
-    context.add_output_metadata(
-        {
-            "file": dg.MetadataValue.path(str(path)),
-            "plan": plan.digest,
-            "approval": listing_approvals.state(listing, plan).value,
-            **_decided(decision),
-            "estimate_low_usd": float(price.low_usd),
-            "estimate_high_usd": float(price.high_usd),
-            "duration_s": timeline.duration_s,
-            "width_px": PREVIEW.width_px,
-            "height_px": PREVIEW.height_px,
-            "scenes": [request.shot.scene for request in requests],
-            **engine_metadata(Engine(), watch, reused=reused),
-            **preview(_page(path, plan, requests, timeline, lines)),
-        }
-    )
-    return stored
+    path = store.open(key)
+    metadata: dict[str, Any] = {
+        "file": dg.MetadataValue.path(str(path)),
+        "plan": plan.digest,
+        "storyboard": storyboard.version,
+        "approval": approvals.state(listing, plan).value,
+        **_decided(approvals.decision(listing, plan)),
+        "estimate_low_usd": float(price.low_usd),
+        "estimate_high_usd": float(price.high_usd),
+        "duration_s": timeline.duration_s,
+        "width_px": PREVIEW.width_px,
+        "height_px": PREVIEW.height_px,
+        "scenes": [request.shot.scene for request in requests],
+        **engine_metadata(Engine(), watch, reused=reused),
+        **preview(_page(path, plan, requests, timeline, lines)),
+    }
+    return stored, metadata
 
 
 def _made_from(requests: list[ClipRequest], score: ScoreRequest, transition: Transition) -> str:

@@ -6,6 +6,8 @@ Does not belong here: when (sensors and schedules), for which listing (partition
 
 import dagster as dg
 
+from luxvid_pipeline.automation.approval_job import approve_listing_job
+
 direct_listing_job = dg.define_asset_job(
     "direct_listing_job",
     selection=dg.AssetSelection.assets("listing_photos", "photo_catalogue", "storyboard", "scene_pairs"),
@@ -75,6 +77,7 @@ JOBS = (
     direct_listing_job,
     revise_listing_job,
     animatic_job,
+    approve_listing_job,
     shoot_scenes_job,
     score_listing_job,
     assemble_film_job,
