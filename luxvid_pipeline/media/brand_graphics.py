@@ -44,6 +44,9 @@ _CAPS = TypeStyle(family=Family.SANS, weight=400, tracking_em=0.2, capitals=True
 _WORDMARK = TypeStyle(family=Family.SERIF, weight=500, tracking_em=0.22, capitals=True)
 _PLAIN = TypeStyle(family=Family.SANS, weight=400, tracking_em=0.03)
 _CAPTION = TypeStyle(family=Family.SANS, weight=500, tracking_em=0.22, capitals=True)
+_MARK_UNITS = 24.0
+"""How wide a logo in a corner may be, in hundredths of the short side."""
+
 _NOTHING = FittedText(lines=(), size=1.0)
 _WHOLE_OR_NOT_AT_ALL = frozenset(("agent.phone", "agent.email", "agent.licence"))
 """A number or an address without its end is another one."""
@@ -345,7 +348,7 @@ def logo_mark(
     width, height = size_px
     top, right, bottom, left = safe_zone(size_px) if safe_zone_px is None else safe_zone_px
     unit = min(width, height) / 100
-    tall = min(9.0 * unit, 24.0 * unit / logo.aspect)
+    tall = min(9.0 * unit, _MARK_UNITS * unit / logo.aspect)
     mark = _resized(_in_colour(logo.rgba, IVORY) if logo.one_colour else logo.rgba, tall)
     rows, columns = mark.shape[:2]
     x = left if corner.endswith("left") else width - right - columns
@@ -379,33 +382,33 @@ def preview_mark(size_px: tuple[int, int], text: str = "Preview") -> Rgba:
 
 
 def disclosure_line(text: str, size_px: tuple[int, int], safe_zone_px: SafeZone | None = None) -> Rgba:
-    """Return one small line at the foot of a picture that says it was altered, transparent around it.
+    """Return one small line in the top left corner that says the picture was altered, transparent around it.
+
+    It leaves the foot to captions and the top right corner to a logo.
 
     Args:
-        text: The disclosure, wrapped to two lines if it must be.
+        text: The disclosure, wrapped to up to three lines if it must be.
         size_px: Of the whole picture.
         safe_zone_px: What the platform covers; None for what is usual for the shape.
     """
     width, height = size_px
-    _, right, bottom, left = safe_zone(size_px) if safe_zone_px is None else safe_zone_px
+    top, right, _, left = safe_zone(size_px) if safe_zone_px is None else safe_zone_px
     unit = min(width, height) / 100
-    readable = legible(text).text
-    room = width - left - right
     fitted = fit(
-        readable,
+        legible(text).text,
         lambda line: advance_em(line, _PLAIN),
-        width=room,
-        sizes=[2.7 * unit, 2.5 * unit, 2.3 * unit],
-        most_lines=2,
+        width=width - left - right - _MARK_UNITS * unit * 1.1,
+        sizes=[2.9 * unit, 2.7 * unit, 2.5 * unit],
+        most_lines=3,
     )
     rgba = np.zeros((height, width, 4), dtype=np.uint8)
     if not fitted.lines:
         return rgba
     leading = fitted.size * 1.35
-    foot = height - bottom
-    _shade(rgba, foot - leading * (len(fitted.lines) + 2), foot + unit * 2)
-    for row, line in enumerate(reversed(fitted.lines)):
-        _write_shadowed(rgba, line, _PLAIN, fitted.size, left, foot - row * leading)
+    foot = top + fitted.size * 0.8 + leading * (len(fitted.lines) - 1)
+    _shade(rgba[::-1], height - foot - unit * 10, height - foot + unit * 2)
+    for row, line in enumerate(fitted.lines):
+        _write_shadowed(rgba, line, _PLAIN, fitted.size, left, top + fitted.size * 0.8 + row * leading)
     return rgba
 
 
@@ -445,7 +448,7 @@ def _shadow(rgba: Rgba, mask: NDArray[np.uint8], left: int, top: int, *, blur_px
 
 
 def _shade(rgba: Rgba, top: float, full: float) -> None:
-    """Darken the picture smoothly from ``top`` to ``full``; below it evenly to the edge, or out again if that is far."""
+    """Darken smoothly from ``top`` to ``full``; below it evenly to the edge, or out again if that is far."""
     height = rgba.shape[0]
     rise = max(1.0, full - top)
     leaves = height - full > rise
