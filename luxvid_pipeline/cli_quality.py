@@ -1,7 +1,7 @@
 """The command about quality: ``luxvid inspect``.
 
 Belongs here: its arguments and what it prints.
-Does not belong here: the delivery table (``domain/delivery.py``), measuring (``media/measures/``).
+Does not belong here: the delivery table (``domain/delivery_table.py``), measuring (``media/measures/``).
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ def inspect(
     as_json: JsonOption = False,
 ) -> None:
     """Print every figure of FILE beside what platforms take; exit code 1 if something is out."""
-    from luxvid_pipeline.domain.delivery import against_table  # noqa: PLC0415 - beside the next
+    from luxvid_pipeline.domain.delivery_table import against_table  # noqa: PLC0415 - beside the next
     from luxvid_pipeline.media.measures.delivery import inspect_file  # noqa: PLC0415 - loads media libraries
 
     figures = inspect_file(file)

@@ -1,300 +1,549 @@
-"""What a file must be for the platforms to take it as it is: the delivery table, each number with its reason.
+"""What goes out: which files of which shape and length, what each shows when, and what a person calls them.
 
-Belongs here: the figures of a file, what they have to be, the comparison.
-Does not belong here: reading files (``media/measures/delivery.py``), printing (``cli_quality.py``).
+Belongs here: shapes and their sizes, what targets ask of the sound, the choice of scenes and windows for each length,
+file names.
+Does not belong here: safe zones (``domain/brand.py``), cropping and encoding (``media/``), drawing cards and captions
+(``media/brand_graphics.py``), where files are kept (``assets/delivery.py``).
+
+A clip has a key frame each half second, so a window that begins and ends on one is taken from the clip without being
+encoded again. All windows here do: their places are counted in frames and lie on that grid.
 """
 
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
+from luxvid_pipeline.domain.photos import CataloguedPhoto
+from luxvid_pipeline.domain.rooms import Room
+from luxvid_pipeline.domain.scenes import SCENE_KEYS
 
-class FileKind(StrEnum):
-    """What a file is, as far as the table cares."""
 
+class Shape(StrEnum):
+    """A picture's shape, as a listing's manifest names it."""
+
+    WIDE = "16x9"
+    TALL = "9x16"
+    SQUARE = "1x1"
+    PORTRAIT = "4x5"
+
+
+class Preset(StrEnum):
+    """A length: ``short`` and ``long`` fill a platform's slot, card included; ``film`` is as long as the film."""
+
+    SHORT = "short"
     FILM = "film"
-    CLIP = "clip"
-    SOUND = "sound"
+    LONG = "long"
 
 
-LOUDNESS_LUFS, LOUDNESS_TOLERANCE_LU = -14.0, 1.0
-TRUE_PEAK_DBTP = -1.0
-SILENT_LUFS = -70.0
-MOST_VIDEO_MBPS = 20.0
-LEAST_AUDIO_KBPS, MOST_AUDIO_KBPS = 120, 400
-MOST_B_FRAMES = 2
-_BT709 = 1
-_LIMITED = 1
+SHORT_S = 15
+LONG_S = 60
+CARD_S = 5.0
+"""The card: half a second in which it comes up, and four and a half in which it stands."""
 
+CARD_RISE_S = 0.5
+TEASER_S = 6
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureFigures:
-    """What a file's picture track is; numbers of colour tags are those of ITU-T H.273."""
+SLOW = 2
+"""How many times longer a scene may last in the ``long`` cut. At twice its length every clip of the example still
+moves visibly; slower, and viewers take it for a photograph."""
 
-    codec: str
-    profile: str
-    pix_fmt: str
-    width_px: int
-    height_px: int
-    fps: Fraction
-    constant_rate: bool
-    is_progressive: bool
-    frames: int
-    seconds: float
-    start_s: float
-    primaries: int
-    transfer: int
-    matrix: int
-    range: int
-    longest_gop_frames: int
-    closed_gops: bool
-    b_frames: int
-    bitrate_bps: int
+FULL_PX = 1080
+LADDER_PX = (1080, 720, 480)
+
+_SIZES: Mapping[Shape, tuple[int, int]] = {
+    Shape.WIDE: (1920, 1080),
+    Shape.TALL: (1080, 1920),
+    Shape.SQUARE: (1080, 1080),
+    Shape.PORTRAIT: (1080, 1350),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SoundFigures:
-    """What a file's sound track is, and what a meter says of it as it decodes."""
-
-    codec: str
-    profile: str
-    rate_hz: int
-    channels: int
-    seconds: float
-    start_s: float
-    bitrate_bps: int
-    integrated_lufs: float
-    true_peak_dbtp: float
-    range_lu: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileFigures:
-    """Every figure of a file.
+class Target:
+    """What a destination asks of a file's sound.
 
     Attributes:
-        name: File name.
-        bytes: Size.
-        boxes: Names of the top boxes of an MP4 in order; empty where it is none.
-        edit_lists: Tracks with an edit list.
-        picture, sound: Its tracks.
+        name: Short, as in file names.
+        loudness_lufs, ceiling_dbtp: Integrated loudness and highest true peak, after the AAC encode.
+        audio_bitrate_bps: Of the AAC track.
     """
 
     name: str
-    bytes: int
-    boxes: tuple[str, ...]
-    edit_lists: int
-    picture: PictureFigures | None
-    sound: SoundFigures | None
+    loudness_lufs: float = -14.0
+    ceiling_dbtp: float = -1.0
+    audio_bitrate_bps: int = 192_000
+
+
+WEB = Target(name="web")
+SOCIAL = Target(name="social", audio_bitrate_bps=128_000)
+"""Reels take AAC up to 128 kbit/s."""
+
+BROADCAST = Target(name="r128", loudness_lufs=-23.0)
+"""EBU R 128: https://tech.ebu.ch/publications/r128"""
+
+TARGETS: Mapping[Shape, Target] = {
+    Shape.WIDE: WEB,
+    Shape.TALL: SOCIAL,
+    Shape.SQUARE: WEB,
+    Shape.PORTRAIT: WEB,
+}
+
+
+def format_of(shape: Shape, short_side_px: int = FULL_PX, fps: Fraction = FULL_HD.fps) -> FilmFormat:
+    """Return a shape's frame with its short side so many pixels long; both sides are even."""
+    width, height = (2 * round(side * short_side_px / FULL_PX / 2) for side in _SIZES[shape])
+    return FilmFormat(width_px=width, height_px=height, fps=fps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """One scene as it can be shown.
+
+    Attributes:
+        scene: Scene key.
+        frames: Length at its own pace.
+        weight: How much a short cut wants it, from 0.
+        slows: Whether frames between its frames can be drawn so well that it may play ``SLOW`` times slower.
+    """
+
+    scene: str
+    frames: int
+    weight: float = 1.0
+    slows: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A stretch of one scene.
+
+    Attributes:
+        scene: Scene key.
+        start, frames: Place and length in the scene as it plays at this pace; on the grid, bar a scene's end.
+        slow: Whether it plays ``SLOW`` times slower.
+        caption: Place and length of the stretch that carries a caption, in the same count; None where it would not
+            fit into the window.
+    """
+
+    scene: str
+    start: int
+    frames: int
+    slow: bool = False
+    caption: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """One length of the film, with its card or without.
+
+    Attributes:
+        preset: Which length this is.
+        branded: Whether it carries captions, logo and card.
+        windows: What is shown, in order.
+        card_frames: Length of the card at its end; 0 without one.
+        fps: Frame rate.
+    """
+
+    preset: Preset
+    branded: bool
+    windows: tuple[Window, ...]
+    card_frames: int = 0
+    fps: Fraction = FULL_HD.fps
 
     @property
-    def kind(self) -> FileKind:
-        """What it is: pictures with sound are a film, without a clip."""
-        if self.picture is None:
-            return FileKind.SOUND
-        return FileKind.CLIP if self.sound is None else FileKind.FILM
+    def frames(self) -> int:
+        """Length in frames, the card included."""
+        return sum(window.frames for window in self.windows) + self.card_frames
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return float(self.frames / self.fps)
+
+    @property
+    def stage_seconds(self) -> tuple[float, ...]:
+        """How long the score has for each scene; the last one's includes the card."""
+        lengths = [window.frames for window in self.windows]
+        lengths[-1] += self.card_frames
+        return tuple(float(length / self.fps) for length in lengths)
+
+    @property
+    def starts_s(self) -> tuple[float, ...]:
+        """When each window begins, then when the card does."""
+        at, starts = 0, list[float]()
+        for window in self.windows:
+            starts.append(float(at / self.fps))
+            at += window.frames
+        return (*starts, float(at / self.fps))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One figure against the table.
+class Part:
+    """A piece of picture that is encoded once and put into every file that shows it.
 
     Attributes:
-        name: What it is.
-        value: What the file has.
-        wanted: What the table asks for; empty where it asks for nothing.
-        is_right: Whether the file has it.
-        because: Why it is asked for.
+        scene: Scene key, or ``CARD``.
+        shape: Its shape.
+        short_side_px: Its size.
+        slow: Whether it plays slower.
+        captioned: Whether it is the stretch with the caption.
+    """
+
+    scene: str
+    shape: Shape
+    short_side_px: int = FULL_PX
+    slow: bool = False
+    captioned: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its file's name."""
+        words = ("slow" if self.slow else "", "captioned" if self.captioned else "")
+        return "_".join(filter(None, (self.scene, self.shape.value, f"{self.short_side_px}p", *words))) + ".mp4"
+
+
+CARD = "card"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A stretch of a part, as it is joined: its place and length in the part's frames."""
+
+    part: Part
+    start: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryFile:
+    """One film file of the package.
+
+    Attributes:
+        name: What a person calls it, ``villa-aurora_28s_9x16_unbranded_1080p.mp4``.
+        shape: Its shape.
+        short_side_px: Its size.
+        cut: What it shows.
+        target: What its sound is made for.
     """
 
     name: str
-    value: str
-    wanted: str = ""
-    is_right: bool = True
-    because: str = ""
+    shape: Shape
+    short_side_px: int
+    cut: Cut
+    target: Target
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """What it is joined from."""
+        return tuple(_pieces(self.cut, self.shape, self.short_side_px))
 
 
-def against_table(file: FileFigures) -> tuple[Row, ...]:
-    """Return every figure of a file, and whether it is what platforms take.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """An adaptive stream (HLS): the same cut in several sizes.
 
-    A sound file is a score on its way into a film: the film's loudness is not asked of it.
-
-    Source:
-        YouTube's upload settings (https://support.google.com/youtube/answer/1722171) for container, codec, groups of
-        pictures, B-frames, colour and bit rates; EBU R 128 for loudness and true peak as measured.
+    Attributes:
+        folder: Name of its folder.
+        files: The renditions, largest first.
     """
-    rows: list[Row] = []
-    if file.picture is not None:
-        rows += _container(file)
-        rows += _picture(file.picture)
-    if file.sound is not None:
-        rows += _sound(file.sound, file.kind)
-    if file.picture is not None and file.sound is not None:
-        rows += _together(file.picture, file.sound)
-    rows.append(Row(name="size", value=f"{file.bytes / 1e6:.2f} MB"))
-    return tuple(rows)
+
+    folder: str
+    files: tuple[DeliveryFile, ...]
 
 
-def _container(file: FileFigures) -> list[Row]:
-    is_mp4 = "moov" in file.boxes
-    first = is_mp4 and ("mdat" not in file.boxes or file.boxes.index("moov") < file.boxes.index("mdat"))
-    return [
-        Row(name="container", value="MP4" if is_mp4 else "not MP4", wanted="MP4", is_right=is_mp4),
-        Row(
-            name="index",
-            value="moov first" if first else "moov last" if is_mp4 else "none",
-            wanted="moov first",
-            is_right=first,
-            because="a player can begin before it has all of the file",
-        ),
-        Row(
-            name="edit lists",
-            value=str(file.edit_lists),
-            wanted="0",
-            is_right=file.edit_lists == 0,
-            because="platforms that ignore them show sound and picture apart",
-        ),
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryPlan:
+    """Everything that goes out for one listing.
+
+    Attributes:
+        files: The films.
+        streams: The adaptive streams.
+        teaser: The silent teaser's windows.
+        posters: Name of the poster of each shape.
+        notes: What was wanted and is not there, and why; for people.
+    """
+
+    files: tuple[DeliveryFile, ...]
+    streams: tuple[Stream, ...]
+    teaser: Cut
+    posters: Mapping[Shape, str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Every part that some file shows, each once."""
+        return tuple(dict.fromkeys(piece.part for file in self.files for piece in file.pieces))
+
+    @property
+    def cuts(self) -> tuple[Cut, ...]:
+        """Every cut, each once."""
+        return tuple(dict.fromkeys(file.cut for file in self.files))
 
 
-def _picture(p: PictureFigures) -> list[Row]:
-    fps = float(p.fps)
-    gop_s = p.longest_gop_frames / fps if fps else 0.0
-    tags = (p.primaries, p.transfer, p.matrix)
-    mbps = p.bitrate_bps / 1e6
-    return [
-        Row(
-            name="video codec",
-            value=f"{p.codec} {p.profile}".strip(),
-            wanted="h264 High",
-            is_right=(p.codec, p.profile) == ("h264", "High"),
-        ),
-        Row(
-            name="frame size",
-            value=f"{p.width_px}×{p.height_px}",
-            wanted="even",
-            is_right=p.width_px % 2 == 0 and p.height_px % 2 == 0,
-            because="4:2:0 halves both",
-        ),
-        Row(
-            name="frame rate",
-            value=f"{fps:g} fps, {'constant' if p.constant_rate else 'changing'}",
-            wanted="24 to 60 fps, constant",
-            is_right=p.constant_rate and 23.9 <= fps <= 60,
-        ),
-        Row(
-            name="scan",
-            value="progressive" if p.is_progressive else "interlaced",
-            wanted="progressive",
-            is_right=p.is_progressive,
-        ),
-        Row(name="pixels", value=p.pix_fmt, wanted="yuv420p", is_right=p.pix_fmt == "yuv420p"),
-        Row(
-            name="colour",
-            value="BT.709" if tags == (_BT709,) * 3 else "/".join(str(tag) for tag in tags),
-            wanted="BT.709",
-            is_right=tags == (_BT709,) * 3,
-            because="untagged colours are guessed, each player its own way",
-        ),
-        Row(
-            name="colour range",
-            value="limited" if p.range == _LIMITED else "full" if p.range == 2 else "not stated",
-            wanted="limited",
-            is_right=p.range == _LIMITED,
-        ),
-        Row(
-            name="groups of pictures",
-            value=f"{p.longest_gop_frames} frames ({gop_s:.2f} s), {'closed' if p.closed_gops else 'open'}",
-            wanted="half a second, closed",
-            is_right=p.closed_gops and gop_s <= 0.5 + 1e-6,
-        ),
-        Row(
-            name="B-frames",
-            value=f"{p.b_frames} in a row",
-            wanted=f"at most {MOST_B_FRAMES}",
-            is_right=p.b_frames <= MOST_B_FRAMES,
-        ),
-        Row(
-            name="video bit rate",
-            value=f"{mbps:.2f} Mbit/s",
-            wanted=f"at most {MOST_VIDEO_MBPS:g} Mbit/s",
-            is_right=mbps <= MOST_VIDEO_MBPS,
-            because="Instagram refuses more than 25",
-        ),
-        Row(
-            name="picture length",
-            value=f"{p.seconds:.3f} s, {p.frames} frames",
-            wanted="from 0 s",
-            is_right=p.frames > 0 and abs(p.start_s) < 0.5 / max(fps, 1.0),
-        ),
-    ]
+def plan_delivery(
+    listing: str,
+    material: Sequence[Material],
+    shapes: Sequence[Shape],
+    *,
+    grid: int,
+    captioned: Collection[str] = (),
+    broadcast: bool = False,
+    fps: Fraction = FULL_HD.fps,
+) -> DeliveryPlan:
+    """Return the package of a listing.
+
+    Args:
+        listing: Listing key; file names begin with it.
+        material: The scenes of the film in play order, one or more.
+        shapes: The shapes asked for; 16x9 is always among them.
+        grid: Frames from one key frame to the next.
+        captioned: Scenes that carry a caption in branded films.
+        broadcast: Whether the 16:9 film also goes out at broadcasters' loudness.
+        fps: Frame rate.
+    """
+    wanted = tuple(dict.fromkeys((Shape.WIDE, *shapes)))
+    cuts, notes = _cuts(material, grid, fps, captioned)
+    files: list[DeliveryFile] = []
+    streams: list[Stream] = []
+    for shape in wanted:
+        for cut in cuts:
+            sizes = LADDER_PX if cut.preset is Preset.FILM and shape in {Shape.WIDE, Shape.TALL} else (FULL_PX,)
+            made = [_file(listing, shape, size, cut, TARGETS[shape]) for size in sizes]
+            files += made
+            if len(made) > 1:
+                folder = _name(listing, shape, cut) + "_hls"
+                streams.append(Stream(folder=folder, files=tuple(made)))
+            if broadcast and shape is Shape.WIDE and cut.preset is Preset.FILM:
+                files.append(_file(listing, shape, FULL_PX, cut, BROADCAST))
+    return DeliveryPlan(
+        files=tuple(files),
+        streams=tuple(streams),
+        teaser=_teaser(material, grid, fps),
+        posters={shape: f"{listing}_poster_{shape.value}.jpg" for shape in wanted},
+        notes=tuple(notes),
+    )
 
 
-def _sound(s: SoundFigures, kind: FileKind) -> list[Row]:
-    is_silent = s.integrated_lufs <= SILENT_LUFS
-    rows = [
-        Row(name="audio rate", value=f"{s.rate_hz} Hz", wanted="48000 Hz", is_right=s.rate_hz == 48_000),
-        Row(name="channels", value=str(s.channels), wanted="2", is_right=s.channels == 2),
-        Row(
-            name="true peak",
-            value=f"{s.true_peak_dbtp:.2f} dBTP",
-            wanted=f"at most {TRUE_PEAK_DBTP:g} dBTP",
-            is_right=s.true_peak_dbtp <= TRUE_PEAK_DBTP,
-            because="players' decoders clip above it",
-        ),
-        Row(name="loudness range", value=f"{s.range_lu:.1f} LU"),
-    ]
-    if kind is FileKind.SOUND:
-        codec = f"{s.codec} {s.profile}".strip()
-        return [
-            Row(name="audio codec", value=codec),
-            *rows,
-            Row(name="loudness", value=f"{s.integrated_lufs:.2f} LUFS"),
-            Row(name="sound length", value=f"{s.seconds:.3f} s", wanted="some", is_right=s.seconds > 0),
-        ]
-    kbps = s.bitrate_bps / 1000
-    return [
-        Row(
-            name="audio codec",
-            value=f"{s.codec} {s.profile}".strip(),
-            wanted="aac LC",
-            is_right=(s.codec, s.profile) == ("aac", "LC"),
-        ),
-        *rows,
-        Row(
-            name="audio bit rate",
-            value=f"{kbps:.0f} kbit/s",
-            wanted="any" if is_silent else f"{LEAST_AUDIO_KBPS} to {MOST_AUDIO_KBPS} kbit/s",
-            is_right=is_silent or LEAST_AUDIO_KBPS <= kbps <= MOST_AUDIO_KBPS,
-            because="silence needs no bits" if is_silent else "YouTube advises 384, Instagram takes 128",
-        ),
-        Row(
-            name="loudness",
-            value="silent" if is_silent else f"{s.integrated_lufs:.2f} LUFS",
-            wanted="silent" if is_silent else f"{LOUDNESS_LUFS:g} ±{LOUDNESS_TOLERANCE_LU:g} LUFS",
-            is_right=is_silent or abs(s.integrated_lufs - LOUDNESS_LUFS) <= LOUDNESS_TOLERANCE_LU,
-            because="what platforms turn louder files down to",
-        ),
-    ]
+def _cuts(
+    material: Sequence[Material], grid: int, fps: Fraction, captioned: Collection[str]
+) -> tuple[list[Cut], list[str]]:
+    """The lengths that this material gives, each unbranded and branded, and what it does not give."""
+    own_s = float(sum(scene.frames for scene in material) / fps)
+    slow_s = float(sum(scene.frames * (SLOW if scene.slows else 1) for scene in material) / fps)
+    card = _on_grid(CARD_S, grid, fps)
+    cuts: list[Cut] = []
+    notes: list[str] = []
+
+    def both(preset: Preset, windows: Mapping[bool, Sequence[Window]]) -> None:
+        for branded in (False, True):
+            shown = tuple(
+                _captioned(window, material, grid, fps) if branded and window.scene in captioned else window
+                for window in windows[branded]
+            )
+            cuts.append(Cut(preset=preset, branded=branded, windows=shown, card_frames=card if branded else 0, fps=fps))
+
+    whole = [Window(scene=scene.scene, start=0, frames=scene.frames) for scene in material]
+    both(Preset.FILM, {False: whole, True: whole})
+    if own_s >= SHORT_S + 1:
+        slot = _on_grid(SHORT_S, grid, fps)
+        scenes = _best(material, (slot - card) // grid, grid)
+        both(
+            Preset.SHORT,
+            {branded: _windows(scenes, slot - (card if branded else 0), grid) for branded in (False, True)},
+        )
+    else:
+        notes.append(f"no {SHORT_S} s cut: the film itself lasts {own_s:g} s")
+    if own_s >= LONG_S + 1 or (own_s <= LONG_S * 0.8 and slow_s >= own_s * 1.25):
+        slot = _on_grid(LONG_S, grid, fps)
+        pace = own_s < LONG_S
+        both(
+            Preset.LONG,
+            {
+                branded: _windows(material, slot - (card if branded else 0), grid, slow=pace)
+                for branded in (False, True)
+            },
+        )
+        stiff = [scene.scene for scene in material if not scene.slows]
+        if pace and stiff:
+            notes.append(f"the long cut plays {', '.join(stiff)} at its own pace: slower, it would not be smooth")
+        if pace and slow_s < LONG_S - CARD_S:
+            notes.append(f"the long cut lasts {slow_s:g} s and its card: the clips give no more without standing still")
+    else:
+        why = "the film itself nearly is" if own_s > LONG_S * 0.8 else "too few of the clips stay smooth at half pace"
+        notes.append(f"no {LONG_S} s cut: {why}")
+    return cuts, notes
 
 
-def _together(p: PictureFigures, s: SoundFigures) -> list[Row]:
-    frame_s = 1 / float(p.fps) if p.fps else 0.0
-    off_s = abs(p.seconds - s.seconds)
-    starts_s = abs(p.start_s - s.start_s)
-    return [
-        Row(
-            name="sound length",
-            value=f"{s.seconds:.3f} s",
-            wanted="the picture's, to a frame",
-            is_right=off_s < frame_s,
-            because="a longer track ends on a frozen frame or in silence",
-        ),
-        Row(
-            name="sound starts",
-            value=f"{starts_s * 1000:.0f} ms from the picture",
-            wanted="less than 22 ms",
-            is_right=starts_s < 0.022,
-            because="ITU-R BT.1359: from there on lips are seen to be off",
-        ),
-    ]
+def _best(material: Sequence[Material], slots: int, grid: int) -> list[Material]:
+    """The scenes of a short cut in play order: the first and the last, and the best of the others.
+
+    Two seconds are the least that lets a room be seen and its caption be read.
+    """
+    least = 4
+    most = max(1, slots // least)
+    usable = [scene for scene in material if scene.frames >= least * grid] or list(material)
+    if len(usable) <= most:
+        return usable
+    middle = sorted(usable[1:-1], key=lambda scene: -scene.weight)[: max(0, most - 2)]
+    kept = {scene.scene for scene in (usable[0], *middle, usable[-1])}
+    return [scene for scene in usable if scene.scene in kept][-most:]
+
+
+def _windows(material: Sequence[Material], budget: int, grid: int, *, slow: bool = False) -> list[Window]:
+    """A window of each scene, together at most ``budget`` frames, as even as their lengths allow.
+
+    A window lies in the middle of its scene, where the camera is in full flow; the last one ends with the scene,
+    where it comes to rest.
+    """
+    lengths = [scene.frames * (SLOW if slow and scene.slows else 1) for scene in material]
+    given = [0] * len(material)
+    left = budget
+    if sum(lengths) <= budget:
+        given = list(lengths)
+    else:
+        # The end gains first when there is one step to spare, then the opening.
+        order = sorted(range(len(material)), key=lambda at: (at != len(material) - 1, at))
+        while left >= grid:
+            least = min((given[at] for at in order if given[at] + grid <= lengths[at]), default=None)
+            if least is None:
+                break
+            at = next(at for at in order if given[at] == least and given[at] + grid <= lengths[at])
+            given[at] += grid
+            left -= grid
+    windows: list[Window] = []
+    for number, (scene, frames, length) in enumerate(zip(material, given, lengths, strict=True)):
+        if frames == 0:
+            continue
+        spare = length - frames
+        at_end = number == len(material) - 1
+        # A scene whose length is no multiple of the grid has its odd frames at its end.
+        start = _last_start(length, frames, grid) if at_end else spare // grid // 2 * grid
+        windows.append(
+            Window(
+                scene=scene.scene,
+                start=start,
+                frames=length - start if at_end else frames,
+                slow=slow and scene.slows,
+            )
+        )
+    return windows
+
+
+def _last_start(length: int, frames: int, grid: int) -> int:
+    """The key frame from which a scene has about so many frames to its end, and not more."""
+    return min(length - 1, math.ceil((length - frames) / grid) * grid)
+
+
+def _captioned(window: Window, material: Sequence[Material], grid: int, fps: Fraction) -> Window:
+    """The window with the place of its caption, which is the same in every cut so that it is encoded once."""
+    scene = next(scene for scene in material if scene.scene == window.scene)
+    steps = scene.frames * (SLOW if window.slow else 1) // grid
+    wanted = 6 if window.slow else 4
+    if steps < 3:
+        return window
+    length = min(wanted, steps)
+    start = (steps - length) // 2 if not window.slow else min(4, (steps - length) // 2)
+    place = (start * grid, length * grid)
+    fits = place[0] >= window.start and sum(place) <= window.start + window.frames
+    if not fits:
+        return window
+    return Window(scene=window.scene, start=window.start, frames=window.frames, slow=window.slow, caption=place)
+
+
+def _teaser(material: Sequence[Material], grid: int, fps: Fraction) -> Cut:
+    """Six seconds without a word: the opening, the best room, the end."""
+    slot = _on_grid(TEASER_S, grid, fps)
+    return Cut(
+        preset=Preset.SHORT,
+        branded=False,
+        windows=tuple(_windows(_best(material, 12, grid), slot, grid)),
+        fps=fps,
+    )
+
+
+def _pieces(cut: Cut, shape: Shape, size: int) -> Iterator[Piece]:
+    for window in cut.windows:
+        plain = Part(scene=window.scene, shape=shape, short_side_px=size, slow=window.slow)
+        end = window.start + window.frames
+        if window.caption is None:
+            yield Piece(part=plain, start=window.start, frames=window.frames)
+            continue
+        told = Part(scene=window.scene, shape=shape, short_side_px=size, slow=window.slow, captioned=True)
+        at, length = window.caption
+        if at > window.start:
+            yield Piece(part=plain, start=window.start, frames=at - window.start)
+        yield Piece(part=told, start=0, frames=length)
+        if end > at + length:
+            yield Piece(part=plain, start=at + length, frames=end - at - length)
+    if cut.card_frames:
+        yield Piece(part=Part(scene=CARD, shape=shape, short_side_px=size), start=0, frames=cut.card_frames)
+
+
+def scene_weight(scene: str, confidence: float) -> float:
+    """Return how much a short cut wants a scene: what sells a house, times how well the photos show it."""
+    return _WANTED.get(scene, 0.5) * (0.5 + 0.5 * confidence)
+
+
+_WANTED = dict(zip(SCENE_KEYS, (1.0, 0.75, 0.4, 0.7, 0.95, 0.8, 1.0), strict=True))
+
+
+def _file(listing: str, shape: Shape, size: int, cut: Cut, target: Target) -> DeliveryFile:
+    ending = f"_{target.name}" if target is BROADCAST else ""
+    return DeliveryFile(
+        name=f"{_name(listing, shape, cut)}_{size}p{ending}.mp4",
+        shape=shape,
+        short_side_px=size,
+        cut=cut,
+        target=target,
+    )
+
+
+def _name(listing: str, shape: Shape, cut: Cut) -> str:
+    brand = "branded" if cut.branded else "unbranded"
+    return f"{listing}_{math.floor(cut.seconds + 0.5)}s_{shape.value}_{brand}"
+
+
+def _on_grid(seconds: float, grid: int, fps: Fraction) -> int:
+    """The most frames on the grid that last no longer than ``seconds``."""
+    return math.floor(Fraction(seconds) * fps / grid) * grid
+
+
+def room_caption(photos: Sequence[CataloguedPhoto]) -> str:
+    """Return what a branded film may write under a scene, from the photos it really shows; empty where none is sure.
+
+    A wrong name is worse than none: all photos have to show the same room, and whoever said so has to be sure.
+
+    Args:
+        photos: The one or two photos of the scene.
+    """
+    rooms = {photo.room for photo in photos}
+    sure = all(photo.room_by == "manifest" or photo.room_confidence >= _SURE for photo in photos)
+    if len(rooms) != 1 or not sure:
+        return ""
+    room = rooms.pop()
+    if room is Room.BATHTUB_SHOWER:
+        features = {feature for photo in photos for feature in photo.features}
+        return "Bath" if "tub" in features else "Shower" if "shower" in features else "Bathroom"
+    return _CAPTIONS.get(room, "")
+
+
+_SURE = 0.7
+
+_CAPTIONS: Mapping[Room, str] = {
+    Room.EXTERIOR_FRONT: "Exterior",
+    Room.EXTERIOR_BACK: "Exterior",
+    Room.AERIAL: "From above",
+    Room.POOL: "Pool",
+    Room.GARDEN: "Garden",
+    Room.VIEW: "View",
+    Room.TERRACE: "Terrace",
+    Room.LIVING: "Living room",
+    Room.DINING: "Dining",
+    Room.KITCHEN: "Kitchen",
+    Room.BEDROOM: "Bedroom",
+    Room.BATHROOM: "Bathroom",
+    Room.HALLWAY: "Hall",
+    Room.OFFICE: "Study",
+}

@@ -2,7 +2,7 @@
 """Every figure of a film, a clip or a sound file that the delivery table asks for.
 
 Belongs here: reading them from the file as it is, sound measured as it decodes.
-Does not belong here: what they have to be (``domain/delivery.py``).
+Does not belong here: what they have to be (``domain/delivery_table.py``).
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import av
 import av.error
 from av.stream import Disposition
 
-from luxvid_pipeline.domain.delivery import FileFigures, PictureFigures, SoundFigures
+from luxvid_pipeline.domain.delivery_table import FileFigures, PictureFigures, SoundFigures
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.media.loudness import measure_loudness
 from luxvid_pipeline.media.probe import probe_audio, probe_video, read_mp4_layout
