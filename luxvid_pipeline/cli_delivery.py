@@ -1,7 +1,7 @@
 """The commands about what goes out: ``luxvid deliver``.
 
 Belongs here: arguments, printing, copying a package to where a person wants it.
-Does not belong here: running jobs (``local_runs.py``), what a package holds (``domain/delivery.py``).
+Does not belong here: running jobs (``local_runs.py``), what a package holds (``domain/delivery_plan.py``).
 """
 
 import json

@@ -1,8 +1,8 @@
 """``delivery_package``: what goes out.
 
 Belongs here: the asset, and gathering what a package is made from.
-Does not belong here: what is wanted (``domain/delivery.py``), making it (``package_maker.py``), when it is delivered
-(``automation/``).
+Does not belong here: what is wanted (``domain/delivery_plan.py``), making it (``package_maker.py``), when it is
+delivered (``automation/``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from luxvid_pipeline.assets.package_maker import (
     slowing_scenes,
 )
 from luxvid_pipeline.domain.brand import card_text, one_line
-from luxvid_pipeline.domain.delivery import (
+from luxvid_pipeline.domain.delivery_plan import (
     DeliveryPlan,
     Material,
     Shape,

@@ -1,8 +1,8 @@
 """Making a package in the store: what is missing of it, and nothing else.
 
 Belongs here: which parts and files are there already, making those that are not, what each file is.
-Does not belong here: Dagster, what is wanted (``domain/delivery.py``), encoding (``media/packaging.py``), the proof
-that goes with the files (``domain/proof.py``).
+Does not belong here: Dagster, what is wanted (``domain/delivery_plan.py``), encoding (``media/packaging.py``), the
+proof that goes with the files (``domain/proof.py``).
 
 Parts lie in ``delivery_package/<listing>/parts/``, the files that go out beside that folder. Each record holds a digest
 of what it was made from, so unchanged input makes nothing anew, and a scene that was shot again makes only its own
@@ -20,7 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from luxvid_pipeline.domain.delivery import (
+from luxvid_pipeline.domain.delivery_plan import (
     CARD,
     CARD_RISE_S,
     FULL_PX,

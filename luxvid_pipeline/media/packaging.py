@@ -2,8 +2,8 @@
 """Making what goes out: the parts of each shape and size from one decode a clip, and the files joined from them.
 
 Belongs here: decoding a scene once for everything that shows it, overlays, the card, streams, the teaser.
-Does not belong here: what is wanted (``domain/delivery.py``), where to crop (``media/reframing.py``), drawing overlays
-(``media/brand_graphics.py``), keeping files (``assets/delivery.py``).
+Does not belong here: what is wanted (``domain/delivery_plan.py``), where to crop (``media/reframing.py``), drawing
+overlays (``media/brand_graphics.py``), keeping files (``assets/package_maker.py``).
 
 Everything that goes out is joined from parts by copying packets, so a frame is encoded once a shape and size however
 many files show it, and a scene that did not change is not touched.
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from luxvid_pipeline.domain.delivery import Part, Shape, format_of
+from luxvid_pipeline.domain.delivery_plan import Part, Shape, format_of
 from luxvid_pipeline.domain.errors import MediaError, StorageError
 from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
 from luxvid_pipeline.media.encode import ClipWriter, Frame, empty_frame, planes

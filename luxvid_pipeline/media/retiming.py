@@ -2,7 +2,7 @@
 """Playing a clip at half its pace without stutter.
 
 Belongs here: drawing what lies between two frames of a camera move, and measuring whether that can be done.
-Does not belong here: other frame rates (``media/conform.py``), which scenes play slower (``domain/delivery.py``).
+Does not belong here: other frame rates (``media/conform.py``), which scenes play slower (``domain/delivery_plan.py``).
 
 Doubled frames stutter, and mixed ones are sharp and soft in turn. A camera that moves over a photograph moves all of it
 by one homography, so the frames a quarter and three quarters of the way are drawn along that homography from both
