@@ -91,7 +91,9 @@ class LocalWriter:
             for place, shot in enumerate(shown, 1)
         )
         board = put.storyboard if shots == shown else put.storyboard.model_copy(update={"shots": shots})
-        not_done = put.not_done or (() if put.done else (f"{NOT_UNDERSTOOD}“{feedback}”",))
+        not_done = put.not_done
+        if not put.done and all(line.startswith(NOT_UNDERSTOOD) for line in not_done):
+            not_done = (f"{NOT_UNDERSTOOD}“{feedback}”",)
         return Draft(storyboard=board, engine=Engine(name=self.engine), done=put.done, not_done=not_done)
 
     def _rewritten(
