@@ -27,7 +27,7 @@ def judder_px(motion: Motion) -> tuple[float, float]:
     span = min(len(path) - 1 + len(path) % 2, round(_SPAN_S * motion.fps) // 2 * 2 + 1)
     if span < 5:
         return 0.0, 0.0
-    off = np.sqrt(np.square(path - np.asarray(scipy.scipy.signal.savgol_filter(path, span, 3, axis=0))).sum(axis=1))
+    off = np.sqrt(np.square(path - np.asarray(scipy.signal.savgol_filter(path, span, 3, axis=0))).sum(axis=1))
     lost = np.concatenate([[False], ~motion.followed])
     near = np.convolve(lost, np.ones(2 * (span // 2) + 1), mode="same") > 0
     counted = off[~near]
