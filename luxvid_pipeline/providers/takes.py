@@ -34,6 +34,9 @@ _WINDOWS = (0.0, 0.5, 1.0)
 _LEAST_SLACK_S = 0.3
 """A clip that is longer by less than this has no other part worth measuring."""
 
+_AT_THE_END_S = 0.2
+"""A part that begins or ends within this of its clip's own end shows that end."""
+
 _MEASURERS = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="measure")
 
 
@@ -90,6 +93,23 @@ def measured(clip: Path, request: ClipRequest, ends_on_last: bool) -> ClipMeasur
         last_photo=last,
         doing=f"measuring {request.shot.scene} of {request.listing}",
     )
+
+
+def _with_its_own_ends(measures: ClipMeasures, engine: Engine) -> ClipMeasures:
+    """Return what to judge of a clip that is too long to be shown whole.
+
+    Its ends then lie outside the part that is used, for a reason of length and not by a fault of the take; so it is the
+    clip's own first and last frame that have to be the photos.
+    """
+    noted = {name: value for name, value in engine.notes.items() if isinstance(value, float)}
+    begins, ends, whole_s = (noted.get(name) for name in ("used_from_s", "used_to_s", "came_seconds"))
+    if begins is None or ends is None or whole_s is None:
+        return measures
+    if begins > _AT_THE_END_S:
+        measures = replace(measures, first_ssim=max(measures.first_ssim, noted.get("came_first_ssim", 0.0)))
+    if measures.last_ssim is not None and whole_s - ends > _AT_THE_END_S:
+        measures = replace(measures, last_ssim=max(measures.last_ssim, noted.get("came_last_ssim", 0.0)))
+    return measures
 
 
 class WithTakes:
@@ -203,7 +223,7 @@ class WithTakes:
         loop = asyncio.get_running_loop()
         measures = await loop.run_in_executor(_MEASURERS, self._measure, file, request, pair)
         verdict = judge_clip(
-            measures,
+            _with_its_own_ends(measures, engine),
             request.shot.scene,
             EngineKind.HOSTED,
             overlap=request.overlap if pair else None,

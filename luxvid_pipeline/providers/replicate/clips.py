@@ -278,6 +278,10 @@ class ReplicateClips:
             notes["first_frame_ssim"] = conformed.first_ssim
         if conformed.last_ssim is not None:
             notes["last_frame_ssim"] = conformed.last_ssim
+        if conformed.source_first_ssim is not None:
+            notes["came_first_ssim"] = conformed.source_first_ssim
+        if conformed.source_last_ssim is not None:
+            notes["came_last_ssim"] = conformed.source_last_ssim
         return Engine(
             name=self.engine,
             cost_usd=float(delivery.cost_usd),
