@@ -16,11 +16,12 @@ import dagster as dg
 import polars as pl
 
 from luxvid_pipeline.assets.metadata import OWNERS, preview
+from luxvid_pipeline.assets.takes import is_take
 from luxvid_pipeline.domain.payments import ZERO_USD
 from luxvid_pipeline.domain.tables import to_table
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.ledger.payments import Spending, SqlLedger
-from luxvid_pipeline.ledger.reports import ClipFidelity, ModelScore, score_models
+from luxvid_pipeline.ledger.reports import ClipFidelity, ModelScore, TakeOutcome, score_models
 from luxvid_pipeline.media.charts import Bar, bar_chart
 from luxvid_pipeline.media.sheets import as_markdown
 from luxvid_pipeline.partitions import day_partitions
@@ -65,9 +66,10 @@ def model_scorecard(
     ledger: dg.ResourceParam[SqlLedger],
     media_store: dg.ResourceParam[MediaStore],
 ) -> pl.DataFrame:
-    """What each paid model did for its money: deliveries, refusals, seconds, dollars, and how true its clips are."""
+    """What each paid model did for its money: deliveries, refusals, seconds, dollars, fidelity, takes."""
     attempts = [] if ledger.is_new else ledger.rows(latest=False)
-    scores = score_models(attempts, _fidelity_of_clips(media_store) if attempts else ())
+    clips, takes = _shot_so_far(media_store) if attempts else ([], [])
+    scores = score_models(attempts, clips, takes)
     spent = _sum(score.cost_usd for score in scores)
     title = "Requests by model and what became of them"
     chart = bar_chart(title, [_bar_of(score) for score in scores], nothing="No paid model was ever asked.")
@@ -78,6 +80,8 @@ def model_scorecard(
             "delivered": sum(score.delivered for score in scores),
             "refused": sum(score.refused for score in scores),
             "clips_measured": sum(score.clips_measured for score in scores),
+            "takes": sum(score.takes for score in scores),
+            "takes_failed": sum(score.takes_failed for score in scores),
             "cost_usd": float(spent),
             **preview(f"{as_markdown(chart, title)}\n\n{_score_table(scores)}"),
         }
@@ -85,16 +89,25 @@ def model_scorecard(
     return to_table(scores, ModelScore)
 
 
-def _fidelity_of_clips(store: MediaStore) -> list[ClipFidelity]:
-    """Return how true the clips are that lie in the store now; earlier takes of a scene are gone."""
+def _shot_so_far(store: MediaStore) -> tuple[list[ClipFidelity], list[TakeOutcome]]:
+    """Return how true the clips are that lie in the store now, and what became of their takes; older ones are gone."""
     found: list[ClipFidelity] = []
+    takes: list[TakeOutcome] = []
     for key in store.keys("scene_clips"):
+        if is_take(key):
+            continue  # The clip's own record tells of all its takes.
         stored = store.find(key)
         facts = stored.facts if stored is not None else {}
         notes = facts.get("notes") or {}
         first, last = notes.get("first_frame_ssim"), notes.get("last_frame_ssim")
         found.append(ClipFidelity(model=str(facts.get("engine", "")), first_ssim=first, last_ssim=last))
-    return found
+        takes += [
+            TakeOutcome(
+                model=take["engine"], passed=take["passed"], chosen=take["chosen"], faults=tuple(take["faults"])
+            )
+            for take in facts.get("takes") or ()
+        ]
+    return found, takes
 
 
 def _bars_by_listing(rows: Sequence[Spending]) -> list[Bar]:
@@ -171,6 +184,10 @@ def _score_table(scores: Sequence[ModelScore]) -> str:
         "first frame",
         "last frame",
         "clips measured",
+        "takes",
+        "failed at the gate",
+        "takes for each clip",
+        "faults",
     )
     lines = [
         (
@@ -187,6 +204,10 @@ def _score_table(scores: Sequence[ModelScore]) -> str:
             score.first_frame_ssim,
             score.last_frame_ssim,
             score.clips_measured,
+            score.takes,
+            score.takes_failed,
+            score.takes_per_clip,
+            score.faults or None,
         )
         for score in scores
     ]

@@ -5,7 +5,7 @@ Does not belong here: prices (``domain/pricing.py``), what direction costs (``es
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -179,6 +179,10 @@ def _clip_line(request: ClipRequest, engines: Sequence[Any], services: PaidServi
     chosen = next(engine for engine in engines if engine.engine == line.engine)
     if not hasattr(chosen, "paid_request"):
         return line
+    most_takes = getattr(chosen, "most_takes", 1)
+    if most_takes > 1:
+        again = f"up to {most_takes} takes where one fails its gate, each at this price and within the budget"
+        line = replace(line, note="; ".join(filter(None, [line.note, again])))
     paid = services.ledger.payment(chosen.paid_request(request).key)
     if paid is not None and paid.state is PaymentState.DELIVERED:
         return _nothing("clips", scene, line.engine, "paid for already")

@@ -4,6 +4,7 @@ Belongs here: sums over attempts that are more than the ledger's own questions a
 Does not belong here: reading the rows (``payments.py``), tables and pictures for people (``assets/accounts.py``).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -33,6 +34,23 @@ class ClipFidelity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOutcome:
+    """What became of one take of a scene.
+
+    Attributes:
+        model: Who shot it.
+        passed: Whether nothing blocked it at the gate.
+        chosen: Whether it is the clip.
+        faults: Names of its faults.
+    """
+
+    model: str
+    passed: bool
+    chosen: bool
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelScore:
     """What one model did for its money.
 
@@ -51,6 +69,10 @@ class ModelScore:
         clips_measured: Clips in the store whose likeness was measured.
         first_frame_ssim: Mean of their first frames; None without one.
         last_frame_ssim: Mean of their last frames; None without one.
+        takes: Takes in the store that went through the gate.
+        takes_failed: Those that something blocked.
+        takes_per_clip: Takes for each one that was chosen; None while none was.
+        faults: Their faults, the commonest first, each with how often: ``frozen tail (3), bent lines (1)``.
     """
 
     vendor: str
@@ -67,29 +89,45 @@ class ModelScore:
     clips_measured: int
     first_frame_ssim: float | None
     last_frame_ssim: float | None
+    takes: int = 0
+    takes_failed: int = 0
+    takes_per_clip: float | None = None
+    faults: str = ""
 
 
-def score_models(attempts: Iterable[Entry], clips: Sequence[ClipFidelity] = ()) -> list[ModelScore]:
+def score_models(
+    attempts: Iterable[Entry], clips: Sequence[ClipFidelity] = (), takes: Sequence[TakeOutcome] = ()
+) -> list[ModelScore]:
     """Return one score a vendor and model, in this order.
 
     Args:
         attempts: All attempts, not only each request's last: what failed before counts too.
         clips: Clips of any model; those of models without an attempt are left out.
+        takes: Takes of any model, likewise.
     """
 
     def name(entry: Entry) -> tuple[str, str]:
         return entry.payment.vendor, entry.payment.model
 
     groups = groupby(sorted(attempts, key=name), key=name)
-    return [_score(vendor, model, list(entries), clips) for (vendor, model), entries in groups]
+    return [_score(vendor, model, list(entries), clips, takes) for (vendor, model), entries in groups]
 
 
-def _score(vendor: str, model: str, entries: Sequence[Entry], clips: Sequence[ClipFidelity]) -> ModelScore:
+def _score(
+    vendor: str,
+    model: str,
+    entries: Sequence[Entry],
+    clips: Sequence[ClipFidelity],
+    takes: Sequence[TakeOutcome],
+) -> ModelScore:
     delivered = [entry for entry in entries if entry.payment.state is PaymentState.DELIVERED]
     failed = [entry.payment.reason for entry in entries if entry.payment.state is PaymentState.FAILED]
     refused = sum(reason.startswith(REFUSED) for reason in failed)
     cost_usd = sum((entry.payment.cost_usd or ZERO_USD for entry in entries), ZERO_USD)
     own = [clip for clip in clips if clip.model == model]
+    shot = [take for take in takes if take.model == model]
+    chosen = sum(take.chosen for take in shot)
+    faults = Counter(fault for take in shot for fault in take.faults)
     measured = [clip for clip in own if clip.first_ssim is not None or clip.last_ssim is not None]
     return ModelScore(
         vendor=vendor,
@@ -106,6 +144,10 @@ def _score(vendor: str, model: str, entries: Sequence[Entry], clips: Sequence[Cl
         clips_measured=len(measured),
         first_frame_ssim=_known(fmean, (clip.first_ssim for clip in measured), digits=4),
         last_frame_ssim=_known(fmean, (clip.last_ssim for clip in measured), digits=4),
+        takes=len(shot),
+        takes_failed=sum(not take.passed for take in shot),
+        takes_per_clip=round(len(shot) / chosen, 2) if chosen else None,
+        faults=", ".join(f"{fault} ({times})" for fault, times in sorted(faults.items(), key=lambda f: (-f[1], f[0]))),
     )
 
 

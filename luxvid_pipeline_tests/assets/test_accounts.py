@@ -102,7 +102,13 @@ def test_the_scorecard_joins_the_ledger_with_the_clips_in_the_store(studio, paid
         shot = Engine(
             name="google/veo-3.1-fast", notes={"first_frame_ssim": first, "last_frame_ssim": 0.8, "speed": 1.0}
         )
-        studio.store.put_bytes(b"clip", f"scene_clips/villa-aurora/{scene}.mp4", facts=engine_facts(shot))
+        takes = [
+            {"engine": "google/veo-3.1-fast", "passed": False, "chosen": False, "faults": ["frozen tail"]},
+            {"engine": "google/veo-3.1-fast", "passed": True, "chosen": True, "faults": []},
+        ]
+        facts = {**engine_facts(shot), "takes": takes}
+        studio.store.put_bytes(b"clip", f"scene_clips/villa-aurora/{scene}.mp4", facts=facts)
+        studio.store.put_bytes(b"take", f"scene_clips/villa-aurora/{scene}/takes/take-1.mp4", facts=facts)
     studio.store.put_bytes(b"clip", "scene_clips/haus/1-arrival.mp4", facts=engine_facts(Engine()))
     studio.run("score_models_job", tags={"asked-by": "a test"})
     (row,) = table(studio, "model_scorecard").to_dicts()
@@ -110,6 +116,8 @@ def test_the_scorecard_joins_the_ledger_with_the_clips_in_the_store(studio, paid
     assert [row[name] for name in ("attempts", "delivered", "refused", "failed", "under_way")] == [7, 4, 0, 2, 1]
     assert row["cost_usd"] == Decimal("1.5000000001")
     assert (row["clips_measured"], row["first_frame_ssim"], row["last_frame_ssim"]) == (2, 0.93, 0.8)
+    assert (row["takes"], row["takes_failed"], row["takes_per_clip"]) == (4, 2, 2.0)
+    assert row["faults"] == "frozen tail (2)"
     told = unpartitioned(studio)
     assert told["path"] == "model_scorecard/table.parquet"
     assert (told["models"], told["clips_measured"]) == (1, 2)

@@ -6,7 +6,7 @@ import pytest
 
 from luxvid_pipeline.domain.payments import PaymentState
 from luxvid_pipeline.ledger.payments import SqlLedger
-from luxvid_pipeline.ledger.reports import REFUSED, ClipFidelity, score_models
+from luxvid_pipeline.ledger.reports import REFUSED, ClipFidelity, TakeOutcome, score_models
 from luxvid_pipeline.providers.replicate.failures import Kind, as_reason
 from luxvid_pipeline.providers.vision.failures import FAILURES
 from luxvid_pipeline.providers.vision.failures import REFUSED as VISION_REFUSED
@@ -53,6 +53,19 @@ def test_every_attempt_counts_once_and_failures_make_what_is_delivered_dearer(le
     assert (score.attempts, score.delivered, score.refused, score.failed, score.under_way) == (5, 2, 1, 1, 1)
     assert (score.predict_s, score.wait_s) == (55.0, 70.0)
     assert (score.cost_usd, score.delivered_usd) == (Decimal("1.10"), Decimal("0.55"))
+
+
+def test_takes_that_failed_at_the_gate_are_told_with_their_faults(ledger, clock):
+    delivered(ledger, clock, "one", seconds=60)
+    takes = [
+        TakeOutcome(model=VEO, passed=False, chosen=False, faults=("frozen tail", "bent lines")),
+        TakeOutcome(model=VEO, passed=True, chosen=True, faults=("bent lines",)),
+        TakeOutcome(model=VEO, passed=True, chosen=True),
+        TakeOutcome(model="another", passed=False, chosen=False, faults=("flash",)),
+    ]
+    (score,) = score_models(ledger.rows(latest=False), (), takes)
+    assert (score.takes, score.takes_failed, score.takes_per_clip) == (3, 1, 1.5)
+    assert score.faults == "bent lines (2), frozen tail (1)"
 
 
 def test_what_is_not_known_is_left_empty(ledger, clock):
