@@ -345,7 +345,8 @@ def _lies_between(name: str, start: str, last: str) -> bool:
 def describe(memory: Memory, found: Round | None, sources: ListingSources) -> str:
     """Return what a tick's message says: how many folders there are, what is wrong with which."""
     count = Counter(each.state for each in memory.folders.values())
-    parts = [f"{count[State.CONFIRMED] + count[State.REQUESTED]} listings directed"]
+    directed = count[State.CONFIRMED] + count[State.REQUESTED]
+    parts = [f"{directed} listing{'s'[: directed != 1]} directed"]
     arriving = count[State.ARRIVING] + count[State.INCOMPLETE]
     if arriving:
         parts.append(f"{arriving} still arriving")

@@ -17,6 +17,7 @@ import ssl
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -330,7 +331,8 @@ class RemotePhotos:
                 f"{target}: a fetched photo cannot be kept: {error.strerror or error}; free some space"
             ) from error
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
         return target
 
     def _too_large(self) -> NotFetchedError:

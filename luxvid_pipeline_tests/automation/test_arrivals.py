@@ -431,7 +431,7 @@ def test_the_sensor_adds_the_partition_and_requests_a_run_that_says_what_it_is_f
         ]
         second = tick_of(watch.sources, instance, first.cursor)
         assert not second.run_requests
-        assert "1 listings directed, 1 still arriving" in second.skip_reason.skip_message
+        assert "1 listing directed, 1 still arriving" in second.skip_reason.skip_message
         assert second.cursor == first.cursor
         assert len(second.cursor) < 40
         after_a_reset = tick_of(watch.sources, instance, None)
