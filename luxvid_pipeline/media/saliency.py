@@ -16,7 +16,7 @@ MAP_PX = (192, 108)
 """Width and height at which a frame is looked at."""
 
 _SPECTRUM_PX = 64
-_SURPRISE, _CONTRAST, _LINES = 0.4, 0.35, 0.25
+_SURPRISE, _CONTRAST, _LINES = 0.2, 0.2, 0.6
 _PEAKS = 1.5
 """One strong subject counts more than much that is half of one."""
 
@@ -103,4 +103,4 @@ def _even(found: Map) -> Map:
 def _place(rows: int, columns: int) -> Map:
     down = np.linspace(0, 1, rows, dtype=np.float32)[:, None]
     across = np.linspace(-1, 1, columns, dtype=np.float32)[None]
-    return np.exp(-((down - 0.56) ** 2) / (2 * 0.24**2)) * np.exp(-(across**2) / (2 * 0.55**2))
+    return np.exp(-((down - 0.56) ** 2) / (2 * 0.24**2)) * np.exp(-(across**2) / (2 * 0.42**2))
