@@ -20,7 +20,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from luxvid_pipeline import __version__, cli_delivery, cli_direction, cli_money, cli_quality, cli_review
+from luxvid_pipeline import __version__, cli_delivery, cli_direction, cli_money, cli_operations, cli_quality, cli_review
 from luxvid_pipeline.domain.errors import LuxVidError, StorageError
 from luxvid_pipeline.terminal import JsonOption, err, interruptible, out, progress_bars
 
@@ -38,6 +38,8 @@ app.command()(cli_direction.direct)
 app.command()(cli_review.review)
 app.command()(cli_quality.inspect)
 app.command()(cli_delivery.deliver)
+app.command()(cli_operations.cancel)
+app.command()(cli_operations.retry)
 app.command()(cli_money.estimate)
 app.command()(cli_money.costs)
 app.add_typer(cli_money.ledger, name="ledger")

@@ -155,11 +155,13 @@ def listing_key_of(folder: Path, asked_for: str | None) -> str:
     return manifest.listing or listing_key_from_name(folder.resolve().name)
 
 
-def render(folder: Path, settings: Settings, *, listing: str | None = None, board: ProgressBoard) -> RenderedFilm:
+def render(
+    folder: Path | None, settings: Settings, *, listing: str | None = None, board: ProgressBoard
+) -> RenderedFilm:
     """Make the whole film of a folder in this process.
 
     Args:
-        folder: The photos, and ``listing.yaml`` if there is one.
+        folder: The photos, and ``listing.yaml`` if there is one; None for a listing whose folder is known already.
         settings: The environment.
         listing: Listing key; by default the manifest's or the folder's name.
         board: Is told of progress.
@@ -167,7 +169,7 @@ def render(folder: Path, settings: Settings, *, listing: str | None = None, boar
     Raises:
         LuxVidError: Whatever stopped it; what was finished before is kept and used by the next try.
     """
-    key = listing_key_of(folder, listing)
+    key = check_listing_key(listing or "") if folder is None else listing_key_of(folder, listing)
     # A misspelt engine or a missing key shows now, not when the stages before it have been paid for.
     for stage in settings.engines:
         engines_for(stage, settings)

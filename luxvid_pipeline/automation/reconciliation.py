@@ -106,23 +106,23 @@ def waiting_for_a_person(services: PaidServices, *, listing: str = "") -> list[S
     if services.ledger.is_new:
         return []
     rows = services.ledger.rows(state=PaymentState.UNKNOWN, listing=listing)
-    return [_told(row, row.payment, note="decide with 'luxvid ledger settle'", is_open=True) for row in rows]
+    return [outcome(row, row.payment, note="decide with 'luxvid ledger settle'", is_open=True) for row in rows]
 
 
 def _answer_settled(services: PaidServices, row: Entry) -> Settled:
     from luxvid_pipeline.providers.vision.left_overs import settle_left_over  # noqa: PLC0415 - loads the openai package
 
     try:
-        return _told(row, settle_left_over(row.payment.key, services.ledger, services.shelf))
+        return outcome(row, settle_left_over(row.payment.key, services.ledger, services.shelf))
     except LuxVidError as error:
-        return _told(row, row.payment, note=str(error), is_open=True)
+        return outcome(row, row.payment, note=str(error), is_open=True)
 
 
 def _predictions_settled(services: PaidServices, rows: Sequence[Entry], *, cancel: bool) -> list[Settled]:
     never_left = [row for row in rows if row.payment.state is PaymentState.RESERVED]
     if never_left:
         services.ledger.drop_abandoned_reservations()
-    dropped = [_told(row, services.ledger.payment(row.payment.key)) for row in never_left]
+    dropped = [outcome(row, services.ledger.payment(row.payment.key)) for row in never_left]
     sent = [row for row in rows if row.payment.state is not PaymentState.RESERVED]
     return [*dropped, *(asyncio.run(_asked(services, sent, cancel=cancel)) if sent else ())]
 
@@ -134,22 +134,22 @@ async def _asked(services: PaidServices, rows: Sequence[Entry], *, cancel: bool)
     try:
         desk = services.replicate
     except LuxVidError as error:
-        return [_told(row, row.payment, note=f"not asked: {error}", is_open=True) for row in rows]
+        return [outcome(row, row.payment, note=f"not asked: {error}", is_open=True) for row in rows]
     at_once = asyncio.Semaphore(_AT_ONCE)
     stopped: list[str] = []
 
     async def settled(row: Entry) -> Settled:
         async with at_once:
             if stopped:
-                return _told(row, row.payment, note=f"not asked: {stopped[0]}", is_open=True)
+                return outcome(row, row.payment, note=f"not asked: {stopped[0]}", is_open=True)
             try:
                 found = await settle_left_over(order_of(row.payment), desk, cancel=cancel)
             except LuxVidError as error:
                 # A vendor that does not answer one question does not answer the next; a wrong input is its row's own.
                 if isinstance(error, ProviderError) and not _only_its_own(error):
                     stopped.append(str(error))
-                return _told(row, row.payment, note=str(error), is_open=True)
-            return _told(row, found)
+                return outcome(row, row.payment, note=str(error), is_open=True)
+            return outcome(row, found)
 
     return list(await asyncio.gather(*map(settled, rows)))
 
@@ -158,7 +158,15 @@ def _only_its_own(error: ProviderError) -> bool:
     return isinstance(error, PermanentProviderError) and not isinstance(error, BadKeyError | NoCreditError)
 
 
-def _told(row: Entry, now: Payment | None, *, note: str = "", is_open: bool = False) -> Settled:
+def outcome(row: Entry, now: Payment | None, *, note: str = "", is_open: bool = False) -> Settled:
+    """Return what became of a row.
+
+    Args:
+        row: As it was.
+        now: As it is; None where it was dropped.
+        note: Why it is not settled.
+        is_open: Whether it still has to be.
+    """
     was = row.payment
     where = "/".join(filter(None, (was.account.listing, was.account.scene)))
     still_runs = now is not None and now.state is PaymentState.SUBMITTED and not note
