@@ -47,10 +47,11 @@ class Studio:
     instance: dg.DagsterInstance
     overrides: dict[str, Any] = field(default_factory=dict)
     listing: str = "villa-test"
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
-        return Settings.from_environment({"LUXVID_HOME": str(self.home)})
+        return Settings.from_environment({"LUXVID_HOME": str(self.home), **self.environment})
 
     @property
     def store(self) -> MediaStore:

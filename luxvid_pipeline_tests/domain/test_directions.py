@@ -225,8 +225,8 @@ def test_a_later_note_takes_back_an_earlier_one():
 
 
 VOCABULARY = """
-show not no use the a terrace kitchen pool bedroom tub dusk day people cars another photo pool.jpg IMG_3 DSC_0777.jpg begin
-on end leave it out , . and from to guest brighter scene 2
+show not no use the a terrace kitchen pool bedroom tub dusk day people cars another photo pool.jpg IMG_3 DSC_0777.jpg
+begin on end leave it out , . and from to guest brighter scene 2
 """
 _WORDS = st.sampled_from(VOCABULARY.split())
 
