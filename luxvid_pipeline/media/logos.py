@@ -26,7 +26,7 @@ _MOST_BYTES = 8_000_000
 _MOST_PIXELS = 40_000_000
 _MOST_ELEMENTS = 20_000
 _MOST_DEPTH = 100
-_LONGEST_SIDE_PX = 1600
+_LONGEST_SIDE_PX = 1200
 _LEAST_SIDE_PX = 24
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -43,7 +43,7 @@ class Logo:
     """A logo, ready to be laid over a picture.
 
     Attributes:
-        rgba: (rows, columns, 4), not premultiplied, cropped to what is drawn; at most 1600 px long.
+        rgba: (rows, columns, 4), not premultiplied, cropped to what is drawn; at most 1200 px long.
         backdrop: The one colour it brings along behind it, for a logo without transparency; else None.
         one_colour: Whether it is drawn in a single colour, so that it may be drawn in another.
         notes: What was left out of the file, for people.
@@ -114,8 +114,8 @@ def _opened(name: str, data: bytes) -> Image.Image:
 
 
 def _finished(name: str, picture: Image.Image, notes: tuple[str, ...]) -> Logo:
-    picture = picture.crop(_drawn_box(name, np.asarray(picture)[..., 3] > 8))
     backdrop = _backdrop(np.asarray(picture))
+    picture = picture.crop(_drawn_box(name, np.asarray(picture)[..., 3] > 8))
     if backdrop is not None:
         picture = _trimmed(name, picture, backdrop)
     if max(picture.size) < _LEAST_SIDE_PX:
@@ -191,7 +191,7 @@ def _drawn_svg(name: str, data: bytes) -> tuple[Image.Image, tuple[str, ...]]:
         png = resvg_py.svg_to_bytes(
             svg_string=markup,
             skip_system_fonts=True,
-            font_files=[str(path) for path in sorted(FONTS.glob("*.ttf"))],
+            font_files=[str(path) for path in sorted(FONTS.glob("*.ttf"))] if tree.text else None,
             font_family="Jost",
             serif_family="EB Garamond",
             sans_serif_family="Jost",

@@ -315,6 +315,8 @@ def sign(path: Path, signer: Signer, source: SourceType, *, title: str, made_by:
             with c2pa.Builder(json.dumps(_claim(source, title, made_by))) as builder:
                 builder.sign_file(path, beside, native)
             beside.replace(path)
+        except c2pa.C2paError.Signature as error:
+            raise SettingsError(_unusable(signer, error)) from error
         except (c2pa.C2paError, OSError) as error:
             raise MediaError(f"{path}: cannot be signed with C2PA: {error}") from error
         finally:
@@ -372,10 +374,14 @@ def _native_signer(c2pa: Any, signer: Signer) -> Any:
         info = c2pa.C2paSignerInfo(_algorithm(signer, key), certificates.encode(), key.encode(), None)
         return c2pa.Signer.from_info(info)
     except (c2pa.C2paError, ValueError) as error:
-        raise SettingsError(
-            f"{signer.certificates.name} and {signer.key.name} cannot sign with C2PA: {error}; "
-            "give the chain and its PKCS #8 key as PEM"
-        ) from error
+        raise SettingsError(_unusable(signer, error)) from error
+
+
+def _unusable(signer: Signer, error: Exception) -> str:
+    return (
+        f"{signer.certificates.name} and {signer.key.name} cannot sign with C2PA: {error}; "
+        "give the chain and its PKCS #8 key as PEM"
+    )
 
 
 def _algorithm(signer: Signer, key: str) -> str:
