@@ -147,7 +147,7 @@ def photo_of(picture, film, move: Move, frames: int, index: int):
     return look_through(picture, view @ to_frame, wider)
 
 
-def bent(frames: Frames, most_px: float = 12.0) -> Frames:
+def bent(frames: Frames, most_px: float = 20.0) -> Frames:
     """Lines bow more and more, to a sagitta of so many pixels."""
     height, width = frames[0].shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -338,7 +338,7 @@ FAULTY = (
     _bad("flicker", "4-bath", PUSH_IN, Fault.FLICKER, lambda f, _o: flicker(f)),
     _bad("faint flicker", "6-lifestyle", HOLD, Fault.FLICKER, lambda f, _o: flicker(f, 0.012)),
     _bad("bent lines", "4-bath", PUSH_IN, Fault.BENT, lambda f, _o: bent(f)),
-    _bad("bent lines in a truck", "2-bedroom", TRUCK, Fault.BENT, lambda f, _o: bent(f, 10.0)),
+    _bad("bent lines in a truck", "2-bedroom", TRUCK, Fault.BENT, lambda f, _o: bent(f, 16.0)),
     _bad("swapped last frame", "4-bath", PUSH_IN, Fault.LAST_FRAME, pair=True, last_of_other=True),
     _bad("ends in another room", "4-bath", PUSH_IN, Fault.JUMP, cut_to, {Fault.LAST_FRAME, Fault.DRIFT}, pair=True),
     _bad(

@@ -102,7 +102,7 @@ LIMITS: Mapping[Fault, Limit] = {
     Fault.FLICKER: Limit(at=0.5, unit="levels", because="the encoder alone gives 0.08 to 0.19"),
     Fault.JUMP: Limit(at=1, unit="cuts", because="a scene is one shot"),
     Fault.JUDDER: Limit(at=0.5, unit="px", because="clean clips have 0.03 to 0.08; half a pixel of shake shows"),
-    Fault.BENT: Limit(at=6.0, unit="px", because="clean single photos reach 2.1, dissolves 4.6"),
+    Fault.BENT: Limit(at=4.0, unit="px", because="clean moves reach 1.4, slow dissolves of two stills 3.2"),
     Fault.SOFT: Limit(
         at=1.5, unit="px", because="a 720p clip enlarged has about 0.8; twice that is seen at once", blocks=_NONE
     ),

@@ -39,6 +39,8 @@ class ClipMeasures:
         lines: Lines that were followed for it; below a handful ``bent_px`` says little.
         softened_px: Blur added to the photo's sharpest edges at the clip's ends (sigma), in pixels.
         softest_px: The same inside the clip, against its own first frame.
+        thorough: Whether every frame was looked at. After a glance at the key frames, what lies between them is not
+            known: flashes, flicker, judder, bending, drift and softness then say nothing is wrong.
     """
 
     frames: int
@@ -68,6 +70,7 @@ class ClipMeasures:
     lines: int
     softened_px: float
     softest_px: float
+    thorough: bool = True
 
     def as_facts(self) -> dict[str, Any]:
         """Return the numbers as JSON, for a stored file's record and for Dagster's metadata."""

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.media.encode import ClipWriter, Frame, empty_frame, planes
+from luxvid_pipeline.media.measures.fidelity import ssim
 
 FASTEST = 1.5
 """A clip may be played this much faster; what is longer is trimmed as well."""
@@ -168,28 +169,6 @@ def check_clip(clip: Path, frames: int, film: FilmFormat) -> None:
     """
     seconds = _look(clip, "checking what came").seconds
     _check_length(clip, seconds, float(frames / film.fps), "checking what came")
-
-
-def ssim(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Return the structural similarity of two grey pictures of the same size, 1 for equal ones.
-
-    Source:
-        Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE TIP 13(4), 2004.
-    """
-    a, b = one.astype(np.float32), other.astype(np.float32)
-
-    def blurred(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(cv2.GaussianBlur(picture, (11, 11), 1.5), np.float32)
-
-    mean_a, mean_b = blurred(a), blurred(b)
-    variance_a = blurred(a * a) - mean_a**2
-    variance_b = blurred(b * b) - mean_b**2
-    covariance = blurred(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    likeness = ((2 * mean_a * mean_b + c1) * (2 * covariance + c2)) / (
-        (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
-    )
-    return float(likeness.mean())
 
 
 def _check_length(clip: Path, seconds: float, wanted_s: float, doing: str) -> None:

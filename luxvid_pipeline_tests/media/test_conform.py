@@ -12,7 +12,8 @@ from PIL import Image
 
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
-from luxvid_pipeline.media.conform import FASTEST, check_clip, conform_clip, ssim
+from luxvid_pipeline.media.conform import FASTEST, check_clip, conform_clip
+from luxvid_pipeline.media.measures.fidelity import ssim
 from luxvid_pipeline.media.probe import probe_video
 
 FILM = FilmFormat(width_px=320, height_px=180, fps=Fraction(30))

@@ -6,6 +6,7 @@ Does not belong here: how much of them is too much (``domain/gates.py``).
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ scale and 98 of 100 pixels; a night view has more light than that in its windows
 _SPAN_S = 0.5
 _UNMOVED_PX = 0.3
 _SAME = 0.8
+_SAME_IN_PART = 2.5
 _GRID = (8, 6)
 _FLASH = 6.0
 _FLASH_IN_PART = 18.0
@@ -67,6 +69,22 @@ def find_faults(look: Look, motion: Motion) -> Faults:
     )
 
 
+def find_at_a_glance(look: Look, motion: Motion, step_s: float) -> tuple[float, float, float]:
+    """Return how long a clip is frozen, how long its tail is, and how long it is black, from its key frames alone.
+
+    Args:
+        look: Its key frames.
+        motion: From each to the next.
+        step_s: Time between two.
+    """
+    right, down, grows, turns = motion.steps.T
+    moved = (np.hypot(right, down) + np.hypot(*motion.size) / 4 * np.hypot(grows, turns)) * PX
+    same = [_is_same(one, other) for one, other in pairwise(look.greys)]
+    unmoved = (moved < _UNMOVED_PX) & np.array(same, bool)
+    dark = np.array([is_black(grey) for grey in look.greys])
+    return _longest(unmoved) * step_s, _tail(unmoved) * step_s, _longest(dark) * step_s
+
+
 def is_black(grey: Grey) -> bool:
     """Return whether a frame shows nothing."""
     place = round(grey.size * 0.98)
@@ -75,7 +93,7 @@ def is_black(grey: Grey) -> bool:
 
 def _changes(look: Look) -> Floats:
     """Mean absolute change of brightness at each step."""
-    return np.array([cv2.absdiff(one, other).mean() for one, other in zip(look.greys, look.greys[1:], strict=False)])
+    return np.array([cv2.absdiff(one, other).mean() for one, other in pairwise(look.greys)])
 
 
 def _unmoved(look: Look, motion: Motion) -> NDArray[np.bool_]:
@@ -88,8 +106,14 @@ def _unmoved(look: Look, motion: Motion) -> NDArray[np.bool_]:
     moved = (np.hypot(sums[0], sums[1]) + reach * np.hypot(sums[2], sums[3])) * PX
     # A dissolve of two stills moves nothing either, but it goes somewhere.
     starts = np.clip(np.arange(len(motion.steps)) - span // 2, 0, len(look.greys) - 1 - span)
-    goes = np.array([cv2.absdiff(look.greys[at], look.greys[at + span]).mean() for at in np.maximum(starts, 0)])
-    return (moved < _UNMOVED_PX) & (goes < _SAME)
+    same = [_is_same(look.greys[at], look.greys[at + span]) for at in np.maximum(starts, 0)]
+    return (moved < _UNMOVED_PX) & np.array(same, bool)
+
+
+def _is_same(one: Grey, other: Grey) -> bool:
+    """Whether two frames differ by no more than the encoder's noise, nowhere."""
+    off = cv2.absdiff(one, other)
+    return bool(off.mean() < _SAME and cv2.resize(off, _GRID, interpolation=cv2.INTER_AREA).max() < _SAME_IN_PART)
 
 
 def _longest(marks: NDArray[np.bool_]) -> int:

@@ -25,7 +25,7 @@ _NOISE_PX = 0.6
 _MOST_BENT_PART = 0.1
 _STEPS_A_SECOND = 10
 _PATCH_PX = 9
-_STILL_ITSELF = 0.8
+_STILL_ITSELF = 0.95
 
 
 @dataclass(frozen=True, slots=True)
