@@ -395,7 +395,7 @@ def new_listings_sensor(
     now = time.time()
     try:
         wait_s = memory.looked_at + listing_sources.inbox.look_every_s - now
-        if 0 < wait_s <= listing_sources.inbox.look_every_s:
+        if not memory.after and 0 < wait_s <= listing_sources.inbox.look_every_s:
             said = describe(memory, None, listing_sources)
             return dg.SensorResult(skip_reason=f"{said}; next look in {wait_s:.0f} s", cursor=memory.name)
         found = look_around(listing_sources, memory, history_of(context.instance), now=now)

@@ -277,8 +277,10 @@ def test_s3_is_not_asked_at_every_tick(drop):
     second = sensor_tick(drop.sources, first.cursor)
     assert "next look in 10 s" in second.skip_reason.skip_message
     file = drop.settings.home / "arrivals.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "looked_at": 0}))
-    assert "next look" not in sensor_tick(drop.sources, first.cursor).skip_reason.skip_message
+    known = json.loads(file.read_text())
+    for change in ({"looked_at": 0}, {"after": "a round that is not through"}):
+        file.write_text(json.dumps({**known, **change}))
+        assert "next look" not in sensor_tick(drop.sources, first.cursor).skip_reason.skip_message
 
 
 def test_one_object_that_cannot_be_read_holds_up_nobody_else(drop, monkeypatch):
