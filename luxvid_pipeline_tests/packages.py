@@ -25,7 +25,7 @@ POSTER = "villa-aurora_poster_16x9.jpg"
 
 
 def package(pictures: Path | None = None, *, local: bool = False) -> PackageFacts:
-    """Return the facts; ``pictures`` is a folder to draw the pictures into, ``local`` takes all that was generated away."""
+    """Return the facts; pictures are drawn into ``pictures``; ``local`` takes away all that was generated."""
     draw = _Drawer(pictures)
     scenes = (
         SceneFacts(

@@ -140,7 +140,8 @@ def _says(text: str, word: str) -> bool:
     digits = re.sub(r"\D", "", word)
     if len(digits) < 7 or len(set(digits)) < 3 or re.search(r"[^\d\s()+./-]", word):
         return False
-    return any(digits[-9:] in re.sub(r"\D", "", number) for number in re.findall(r"\+?\(?\d[\d\s()./-]{5,24}\d", text))
+    numbers = re.findall(r"(?<!\w)\+?\(?\d[\d\s()./-]{5,24}\d(?!\w)", text)
+    return any(digits[-9:] in re.sub(r"\D", "", number) for number in numbers)
 
 
 def _folded(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Claims about cards, captions and marks: whatever a client hands in, a good picture comes out and says what it left out."""
+"""Claims about cards, captions and marks: whatever is handed in, a good picture comes out and says what it left out."""
 
 from dataclasses import replace
 
@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from luxvid_pipeline.domain.brand import CHARCOAL, CardText, contrast, parse_colour, safe_zone
-from luxvid_pipeline.media import brand_graphics
 from luxvid_pipeline.media.brand_graphics import (
     agent_card,
     caption,
@@ -44,7 +43,7 @@ def ring(colour, rows=120, columns=240):
 BLACK = Logo(rgba=ring((0, 0, 0)), one_colour=True)
 NAVY_PAIR = Logo(rgba=ring((11, 37, 69)))
 ON_WHITE = Logo(
-    rgba=np.where(ring((200, 0, 0))[..., 3:] > 0, ring((200, 0, 0)), 255).astype(np.uint8), backdrop=(255,) * 3
+    rgba=np.where(ring((200, 0, 0))[..., 3:] > 0, ring((200, 0, 0)), 255).astype(np.uint8), backdrop=(255, 255, 255)
 )
 
 CASES = {
@@ -80,6 +79,11 @@ CASES = {
     "a-dark-logo-on-a-dark-brand": (CARD, NAVY, NAVY_PAIR, ("background was chosen for the logo",)),
     "a-logo-with-its-own-ground": (CARD, NAVY, ON_WHITE, ("#C9A46A is drawn as",)),
 }
+
+
+def colour_of(values):
+    red, green, blue = (int(value) for value in values)
+    return red, green, blue
 
 
 def written(rgba):
@@ -129,18 +133,18 @@ def test_the_card_is_in_the_brands_colour_and_a_black_logo_is_turned_light_on_it
 
 def test_a_logo_of_several_colours_is_never_recoloured_and_always_seen():
     rgba = agent_card(CARD, WIDE, NAVY, logo=NAVY_PAIR)
-    ground = tuple(int(value) for value in rgba[2, 2, :3])
+    ground = colour_of(rgba[2, 2, :3])
     assert (rgba[..., :3] == (11, 37, 69)).all(axis=2).any()
     assert contrast((11, 37, 69), ground) >= 3
 
 
-def test_the_card_is_readable_on_a_phone():
-    """A telephone held upright shows a 16:9 film 390 points wide; capitals of 5 points can just be read."""
-    _, smallest = min(
-        (line.size, line.size)
-        for line in (brand_graphics.fit("DRE 00000000", len, width=1e9, sizes=[2.6 * 10.8], most_lines=1),)
-    )
-    assert smallest * 0.7 * 390 / 1920 > 3.5
+@pytest.mark.parametrize(("size", "points"), [((1920, 1080), 844), ((1080, 1920), 390), ((1080, 1080), 390)])
+def test_the_card_is_readable_on_a_phone(size, points):
+    """Capitals and figures of a full screen of so many points across are at least 7 points high, as in small print."""
+    ink = written(agent_card(CARD, size, NAVY))[:, size[0] // 2 + 20 :]
+    rows = np.flatnonzero(np.diff(np.concatenate(([0], ink.any(axis=1).astype(int), [0]))))
+    heights = [end - start for start, end in zip(rows[::2], rows[1::2], strict=True) if end - start > 6]
+    assert min(heights) * points / size[0] >= 7
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
@@ -152,7 +156,7 @@ def test_a_caption_is_read_over_any_picture(size, ground):
     letters = (rgba[..., :3].min(axis=2) > 225) & (rgba[..., 3] > 250)
     around = cv2.dilate(letters.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
     around &= ~cv2.dilate(letters.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-    ink, paper = (tuple(int(value) for value in np.median(seen[part], axis=0)) for part in (letters, around))
+    ink, paper = (colour_of(np.median(seen[part], axis=0)) for part in (letters, around))
     assert letters.sum() > 50
     assert contrast(ink, paper) >= 3.0
 

@@ -143,8 +143,9 @@ def test_cards_captions_and_logos_are_found_in_the_picture_and_only_there(tmp_pa
     assert look(tmp_path, laid(photo, mark), overlays=[mark]) == ["an overlay is laid over the picture"]
 
 
-@pytest.mark.parametrize(("width", "at"), [(180, (300, 400)), (330, (60, 500)), (260, (250, 200))])
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(
+    ("width", "at", "dark"), [(180, (300, 400), False), (330, (60, 500), True), (260, (250, 200), False)]
+)
 def test_a_logo_is_found_wherever_it_stands_light_or_dark(photo, logo, width, at, dark):
     small = cv2.resize(logo.rgba, (width, round(width / logo.aspect)), interpolation=cv2.INTER_AREA)
     overlay = np.zeros((*photo.shape[:2], 4), dtype=np.uint8)
@@ -165,11 +166,8 @@ def test_an_added_pixel_is_found_against_the_clip_it_came_from(photo):
     assert added_pixels([noisy], [photo]) == ()
     marked = photo.copy()
     marked[40:60, 800:860] = 255 - marked[40:60, 800:860]
-    assert (
-        added_pixels([photo, marked], [photo, photo])
-        == ("frame 1 differs from its clip at 83 % from the left, 8 % from the top",)
-        or "frame 1 differs" in added_pixels([photo, marked], [photo, photo])[0]
-    )
+    (found,) = added_pixels([photo, marked], [photo, photo])
+    assert found.startswith("frame 1 differs from its clip at 8")
 
 
 def test_a_whole_film_is_looked_at(clip):
