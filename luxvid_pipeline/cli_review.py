@@ -4,6 +4,7 @@ Belongs here: its arguments, writing the file, what it prints.
 Does not belong here: gathering (``review.py``), the page (``review_page.py``).
 """
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Annotated
@@ -45,7 +46,8 @@ def review(
         part.write_bytes(written)
         part.replace(file)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise StorageError(f"{file}: the review page could not be written: {error.strerror or error}") from error
     failed = [check.name for check in found.checks if not check.passed]
     if as_json:

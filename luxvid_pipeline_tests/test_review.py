@@ -1,15 +1,19 @@
 """What a listing's review is gathered from: its store, its runs, its ledger."""
 
 import json
+import re
 import shutil
+from contextlib import nullcontext
 from decimal import Decimal
 
 import dagster as dg
 import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType
+from typer.testing import CliRunner
 
+from luxvid_pipeline.cli import app
 from luxvid_pipeline.domain.approvals import ApprovalState, Verdict
-from luxvid_pipeline.domain.errors import DamagedMediaError, InputError
+from luxvid_pipeline.domain.errors import DamagedMediaError, InputError, StorageError
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.ledger.approvals import SqlApprovals
 from luxvid_pipeline.media.probe import probe_video
@@ -132,3 +136,53 @@ def test_a_damaged_film_is_told_and_not_shown(finished):
             gather(finished)
     finally:
         film.write_bytes(whole)
+
+
+@pytest.fixture
+def command(finished, monkeypatch):
+    """``luxvid`` in this process, on the finished studio."""
+    monkeypatch.setenv("LUXVID_HOME", str(finished.home))
+    monkeypatch.setattr("luxvid_pipeline.review.open_instance", lambda _: nullcontext(finished.instance))
+    return lambda *arguments: CliRunner().invoke(app, ["review", *map(str, arguments)])
+
+
+def test_the_command_writes_one_file_and_says_where(command, finished, tmp_path):
+    said = command("villa-test", "--out", tmp_path / "pages" / "villa.html")
+    assert said.exit_code == 0, said.output
+    assert re.search(r"villa\.html  \(\d+\.\d MB\)", said.output)
+    html = (tmp_path / "pages" / "villa.html").read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>")
+    assert html.count('class="card"') == 7
+    link = re.search(r'href="([^"]*film\.mp4)"', html)
+    assert link is not None
+    assert (tmp_path / "pages" / link[1]).resolve() == finished.store.workshop("property_video/villa-test/film.mp4")
+    assert [path.name for path in (tmp_path / "pages").iterdir()] == ["villa.html"]
+
+
+def test_the_command_writes_into_the_home_by_default_and_tells_programs_what_it_wrote(command, finished):
+    told = json.loads(command("villa-test", "--json").output)
+    page = finished.home / "reviews" / "villa-test.html"
+    assert (told["page"], told["film"], told["scenes"]) == (str(page), True, list(SCENE_KEYS))
+    assert page.stat().st_size == told["bytes"]
+
+
+@pytest.mark.parametrize("arguments", [("nobody",), ("Not A Key",)])
+def test_the_command_refuses_what_it_does_not_know(command, arguments):
+    said = command(*arguments)
+    assert isinstance(said.exception, InputError)
+    assert said.exception.exit_code == 2
+
+
+def test_the_command_wants_a_file_and_not_a_directory(command, tmp_path):
+    said = command("villa-test", "--out", tmp_path)
+    assert said.exit_code == 2
+    assert "is a directory" in said.output
+
+
+def test_a_page_that_cannot_be_written_is_told(command, finished, tmp_path, monkeypatch):
+    found = gather(finished)
+    monkeypatch.setattr("luxvid_pipeline.review.review", lambda *_: found)
+    (tmp_path / "file").write_text("in the way")
+    said = command("villa-test", "--out", tmp_path / "file" / "page.html")
+    assert isinstance(said.exception, StorageError)
+    assert "could not be written" in str(said.exception)

@@ -14,7 +14,8 @@ from luxvid_pipeline_tests.providers.replicate.desk import desk_for
 from luxvid_pipeline_tests.providers.replicate.test_clips import request_for, working_photo
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
 
-VEO = "google/veo-3.1-fast"
+# Each makes a clip of just the length asked for: one photo, two photos.
+VEO, SEEDANCE = "google/veo-3.1-fast", "bytedance/seedance-1-pro"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def shoot(clips, request, into):
 def test_a_frozen_take_is_paid_and_recorded_and_the_second_is_chosen(sim, photos, tmp_path):
     sim.script.prediction(VEO, script.odd_media(frozen=True))
     desk = desk_for(sim.base_url, tmp_path / "desk")
-    request = request_for(photos[:1], seconds=2.0)
+    request = request_for(photos[:1])
     engine = shoot(WithTakes(ReplicateClips(VEO, desk), 2), request, tmp_path / "clip.mp4")
     first, second = engine.takes
     assert not first.passed
@@ -63,13 +64,13 @@ def test_a_frozen_take_is_paid_and_recorded_and_the_second_is_chosen(sim, photos
 
 
 def test_a_clip_between_the_wrong_photos_never_passes(sim, photos, tmp_path):
-    sim.script.prediction(VEO, script.odd_media(swap=True))
+    sim.script.prediction(SEEDANCE, script.odd_media(swap=True))
     engine = shoot(
-        WithTakes(ReplicateClips(VEO, desk_for(sim.base_url, tmp_path / "desk")), 2),
-        request_for(photos, seconds=2.0),
+        WithTakes(ReplicateClips(SEEDANCE, desk_for(sim.base_url, tmp_path / "desk")), 2),
+        request_for(photos),
         tmp_path / "clip.mp4",
     )
-    assert {Fault.FIRST_FRAME, Fault.LAST_FRAME} & set(engine.takes[0].faults)
+    assert {Fault.FIRST_FRAME, Fault.LAST_FRAME} <= set(engine.takes[0].faults)
     assert [take.chosen for take in engine.takes] == [False, True]
 
 
@@ -77,7 +78,7 @@ def test_a_budget_for_one_take_buys_one(sim, photos, tmp_path):
     sim.script.prediction(VEO, script.odd_media(frozen=True), times=None)
     desk = desk_for(sim.base_url, tmp_path / "desk")
     account = Account(listing="villa-aurora", budget_usd=Decimal("0.5"))
-    request = request_for(photos[:1], seconds=2.0, account=account)
-    with pytest.raises(TakesFailedError, match="stands? still"):
+    request = request_for(photos[:1], account=account)
+    with pytest.raises(TakesFailedError, match=r"stands? still"):
         shoot(WithTakes(ReplicateClips(VEO, desk), 3), request, tmp_path / "clip.mp4")
     assert len(sim.accepted) == 1
