@@ -29,6 +29,7 @@ from luxvid_pipeline.domain.errors import InputError, LuxVidError, ScenesFailedE
 from luxvid_pipeline.domain.keys import digest, scene_partition_key
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.ports import ClipGenerator, ClipRequest
+from luxvid_pipeline.domain.progress import may_be_cured
 from luxvid_pipeline.domain.scenes import scene
 from luxvid_pipeline.domain.storyboard import Storyboard
 from luxvid_pipeline.domain.tables import from_table
@@ -207,9 +208,11 @@ def _raise_failures(outcomes: dict[str, BaseException | None]) -> None:
         if not isinstance(failure, LuxVidError):
             raise failure
         raise ScenesFailedError(_failed_line(outcomes, failures)) from failure
-    raise ScenesFailedError(_failed_line(outcomes, failures)) from ExceptionGroup(
-        "scenes", [failure for failure in failures.values() if isinstance(failure, Exception)]
-    )
+    ordinary = [failure for failure in failures.values() if isinstance(failure, Exception)]
+    if not any(may_be_cured(type(failure)) for failure in ordinary):
+        # Whoever decides whether to ask again reads the causes, and a group hides what it is made of.
+        raise ScenesFailedError(_failed_line(outcomes, failures)) from ordinary[0]
+    raise ScenesFailedError(_failed_line(outcomes, failures)) from ExceptionGroup("scenes", ordinary)
 
 
 def _failed_line(outcomes: dict[str, BaseException | None], failures: dict[str, BaseException]) -> str:

@@ -9,7 +9,6 @@ when its record in the store was made from exactly what is wanted now *and* Dags
 killed between the two is done again, which is free.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +41,7 @@ from luxvid_pipeline.domain.progress import (
     Stage,
     Urgency,
     items_from_tag,
+    may_be_cured,
     short,
 )
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
@@ -180,12 +180,13 @@ class Surveyor:
             shown = animatic_of(self._approvals, plan) is not None and "animatic" in ids
             item = Item(name="animatic", made_from=short([plan.digest, round_]), current=shown)
             stages.append(Stage(name="animatic", items=(item,), after=(_DIRECTION,)))
-        is_settled = self._is_settled(seen, ids, pairs_event)
+        is_new = self._film_began_at(listing) > pairs_event.timestamp
+        is_settled = is_new and seen.film_shows_it
         scenes = tuple(self._scene(seen, scene, ids, round_, is_settled) for scene in seen.requests)
         score = self._score(seen, ids, round_, is_settled)
         stages.append(Stage(name="scenes", items=scenes, after=(_DIRECTION,), held="" if _all(scenes) else held))
         stages.append(Stage(name="score", items=(score,), after=(_DIRECTION,), held="" if score.current else held))
-        film = self._film(seen, ids, round_)
+        film = self._film(seen, round_, is_new=is_new)
         stages.append(Stage(name="film", items=(film,), after=(_DIRECTION, "scenes", "score")))
         if "delivery" in self._jobs:
             film_id, delivery_id = ids.get("property_video", 0), ids.get("delivery_package", 0)
@@ -193,22 +194,13 @@ class Surveyor:
             stages.append(Stage(name="delivery", items=(item,), after=("film",)))
         return tuple(stages)
 
-    def _is_settled(self, seen: "_Listing", ids: Mapping[str, int], pairs_event: dg.EventLogRecord) -> bool:
-        """Return whether a film was made of what was directed last, whatever engines are set now.
-
-        Another engine in the settings never makes old films anew: only a new direction does.
-        """
-        if "property_video" not in ids or seen.film is None or seen.score is None:
-            return False
-        clips = seen.clips
-        if not all(clip is not None and seen.shows_its_photos(scene, clip) for scene, clip in clips.items()):
-            return False
-        if seen.film.made_from != seen.film_of_now:
-            return False
-        event = self._latest("property_video", seen.listing)
-        record = self._instance.get_run_record_by_id(event.run_id) if event else None
-        began = record.start_time if record and record.start_time else event.timestamp if event else 0.0
-        return began > pairs_event.timestamp
+    def _film_began_at(self, listing: str) -> float:
+        """Return when the run that made or confirmed the film began, Unix time; 0 without one."""
+        event = self._latest("property_video", listing)
+        if event is None:
+            return 0.0
+        record = self._instance.get_run_record_by_id(event.run_id)
+        return record.start_time if record and record.start_time else event.timestamp
 
     def _scene(self, seen: "_Listing", scene: str, ids: Mapping[str, int], round_: int, is_settled: bool) -> Item:
         made_from = clip_made_from(seen.requests[scene], self._clips.engine)
@@ -227,10 +219,13 @@ class Surveyor:
         current = id_ > 0 and bool(found) and (is_settled or found in wanted or (found == spare and id_ > round_))
         return Item(name="soundtrack", made_from=short([wanted, round_]), current=current)
 
-    def _film(self, seen: "_Listing", ids: Mapping[str, int], round_: int) -> Item:
+    def _film(self, seen: "_Listing", round_: int, *, is_new: bool) -> Item:
+        """Return the film as an item: of these clips and this score, and made or confirmed since the last direction.
+
+        Confirming takes what is there, and settles the listing.
+        """
         wanted = seen.film_of_now
-        found = seen.film.made_from if seen.film else ""
-        current = "property_video" in ids and bool(wanted) and found == wanted
+        current = is_new and seen.film is not None and seen.film.made_from == wanted
         return Item(name="property_video", made_from=short([wanted, round_]), current=current)
 
     def _storage_ids(self, listing: str) -> dict[str, int]:
@@ -319,6 +314,17 @@ class _Listing:
             return ""
         return film_made_from(clips, self.score, Transition(self.storyboard.transition))
 
+    @property
+    def film_shows_it(self) -> bool:
+        """Whether the film is of the clips and the score that are there, and they of the photos chosen now.
+
+        Such a film is left alone whatever engines are set now: another engine in the settings never makes old films
+        anew, only a new direction does.
+        """
+        if self.film is None or not self.film_of_now or self.film.made_from != self.film_of_now:
+            return False
+        return all(clip is not None and self.shows_its_photos(scene, clip) for scene, clip in self.clips.items())
+
     def shows_its_photos(self, scene: str, clip: StoredFile) -> bool:
         """Whether a clip was shot from the photos that are chosen now."""
         request = self.requests[scene]
@@ -372,26 +378,10 @@ def why_it_failed(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, str]
 
 
 def _is_curable(chain: list[Any]) -> bool:
-    """Return whether a repeat may cure this: not a missing decision, bad input, or a vendor's final word."""
-    names = [each.cls_name for each in chain if each.cls_name and each.cls_name != errors.ScenesFailedError.__name__]
-    groups = [each for each in chain if each.cls_name == "ExceptionGroup"]
-    if groups:  # Several scenes: as long as one of them may be cured, the run is worth repeating.
-        names = re.findall(r"luxvid_pipeline\.domain\.errors\.(\w+)", "".join(groups[0].stack) + groups[0].message)
-        return not names or any(not _is_final(name) for name in names)
-    known = [name for name in names if hasattr(errors, name)]
-    return not known or not _is_final(known[0])
-
-
-def _is_final(name: str) -> bool:
-    kind = getattr(errors, name, None)
-    final = (
-        errors.StoppedError,
-        errors.InputError,
-        errors.PermanentProviderError,
-        errors.DamagedMediaError,
-        errors.TimelineError,
-    )
-    return isinstance(kind, type) and issubclass(kind, final)
+    """Return whether a repeat may cure this, by the first of our own errors that is more than a summary."""
+    kinds = [getattr(errors, each.cls_name or "", None) for each in chain]
+    own = [kind for kind in kinds if isinstance(kind, type) and kind is not errors.ScenesFailedError]
+    return not own or may_be_cured(own[0])
 
 
 def _is_unfinished(record: dg.RunRecord) -> bool:

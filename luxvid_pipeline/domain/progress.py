@@ -14,6 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from luxvid_pipeline.domain.errors import (
+    DamagedMediaError,
+    InputError,
+    PermanentProviderError,
+    StoppedError,
+    TimelineError,
+)
 from luxvid_pipeline.domain.keys import digest
 
 RETRY_DISTANCES_S = (30.0, 120.0, 600.0)
@@ -172,6 +179,11 @@ class NextSteps:
     requests: tuple[Request, ...] = ()
     look_again_at: float | None = None
     waits: tuple[str, ...] = ()
+
+
+def may_be_cured(error: type[BaseException]) -> bool:
+    """Return whether the same again may end better: not after bad input, a missing decision, a vendor's final word."""
+    return not issubclass(error, (StoppedError, InputError, PermanentProviderError, DamagedMediaError, TimelineError))
 
 
 def next_steps(
