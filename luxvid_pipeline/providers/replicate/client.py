@@ -57,6 +57,7 @@ class Patience:
         connect_s, read_s: For any request.
         create_s: For the answer to a create.
         upload_s: For a whole upload.
+        download_s: For fetching a result, all tries together.
         safe_s: How long a safe request other than polling is tried again.
         backoff_first_s, backoff_most_s: Pause before the second try, and the longest; doubled each time, with jitter.
         poll_first_s, poll_most_s: Least and longest pause between two looks at a prediction: an eighth of
@@ -75,6 +76,7 @@ class Patience:
     read_s: float = 30.0
     create_s: float = 60.0
     upload_s: float = 180.0
+    download_s: float = 300.0
     safe_s: float = 90.0
     backoff_first_s: float = 0.5
     backoff_most_s: float = 20.0
@@ -399,14 +401,13 @@ class ReplicateApi:
         }
         return {"properties": properties, "required": list(given.get("required") or [])}
 
-    async def download(self, url: str, into: Path, *, kinds: tuple[str, ...], deadline_s: float = 300.0) -> None:
+    async def download(self, url: str, into: Path, *, kinds: tuple[str, ...]) -> None:
         """Fetch a result: whole, of the expected type, with redirects, without the key, resumed where it broke off.
 
         Args:
             url: Its address, or a data URI.
             into: The file to write.
             kinds: Beginnings of content types that are expected; ``application/octet-stream`` always is.
-            deadline_s: For all tries together.
 
         Raises:
             VendorFailureError: ``NOT_FOUND`` where it is gone for good.
@@ -419,7 +420,7 @@ class ReplicateApi:
         part = into.with_name(f".{into.name}.part")
         part.unlink(missing_ok=True)
         fetch = _Fetch(url, part, kinds)
-        await self.safely(lambda: fetch.go_on(self._opened.delivery), deadline_s=deadline_s)
+        await self.safely(lambda: fetch.go_on(self._opened.delivery), deadline_s=self.patience.download_s)
         part.replace(into)
 
     async def safely(self, ask: Callable[[], Awaitable[_Result]], *, deadline_s: float | None = None) -> _Result:
@@ -446,7 +447,7 @@ class ReplicateApi:
         if failure is not None and failure.retry_after_s is not None:
             # A little more than told, and not all at once.
             return failure.retry_after_s + 0.25 * self.time.random()
-        most = min(self.patience.backoff_most_s, self.patience.backoff_first_s * 2 ** (tries - 1))
+        most = min(self.patience.backoff_most_s, self.patience.backoff_first_s * 2 ** min(tries - 1, 30))
         return most * (0.5 + 0.5 * self.time.random())
 
     async def _ask(

@@ -129,12 +129,12 @@ _PREDICTION: tuple[tuple[str, Kind], ...] = (
     ),
     (r"insufficient (credit|balance)", Kind.NO_CREDIT),
     (
-        r"(could not|failed to|unable to|cannot) (download|fetch|retrieve|load)|404 client error|403 client error"
-        r"|url .*expired|file .*expired|has expired",
+        r"(could not|failed to|unable to|cannot) (download|fetch|retrieve|load)|40[34] client error"
+        r"|cannot identify image file|url .*expired|file .*expired|has expired",
         Kind.UNREADABLE_INPUT,
     ),
     (
-        r"\(E006\)|input validation error|cannot identify image file|must be (<=|>=|one of|less|greater|between)"
+        r"\(E006\)|input validation error|must be (<=|>=|one of|less|greater|between)"
         r"|invalid (input|value|argument|parameter|image)|not supported|only (supported|available|with|works)"
         r"|requires? |is required|unprocessable",
         Kind.INVALID_INPUT,

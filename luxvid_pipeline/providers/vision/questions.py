@@ -141,3 +141,16 @@ def first_fault(error: ValidationError) -> str:
     """Return what is wrong with a row of an answer, in the model's own terms."""
     wrong = error.errors(include_url=False, include_input=False)[0]
     return f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
+
+
+def faults_in_words(faults: Mapping[str, str], did: str) -> str:
+    """Return what was done instead where a model's answer was faulty: scenes with the same fault are named together.
+
+    Args:
+        faults: What was wrong, by scene.
+        did: What the scenes got instead, ``words by the local engine``.
+    """
+    scenes: dict[str, list[str]] = {}
+    for key, fault in sorted(faults.items()):
+        scenes.setdefault(fault, []).append(key)
+    return "; ".join(f"{did} for {', '.join(keys)}: {fault}" for fault, keys in scenes.items())

@@ -37,6 +37,7 @@ from luxvid_pipeline.providers.vision.questions import (
     Bill,
     Question,
     Schema,
+    faults_in_words,
     first_fault,
     list_of,
     number,
@@ -201,7 +202,7 @@ class VisionSelector:
             if each.key not in rows:
                 reason = left_out.get(each.key, "the storyboard leaves this scene out")
                 rows[each.key] = ScenePair(scene=each.key, first_photo=None, reason=reason)
-        reason = "; ".join(f"{key} was chosen by local rules: {fault}" for key, fault in sorted(outcome.faults.items()))
+        reason = faults_in_words(outcome.faults, "chosen by local rules")
         engine = Engine(
             name=self.engine, cost_usd=float(bill.cost_usd), paid_calls=bill.paid_calls, degraded_reason=reason
         )

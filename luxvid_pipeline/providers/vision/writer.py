@@ -33,6 +33,7 @@ from luxvid_pipeline.providers.vision.questions import (
     Bill,
     Question,
     Schema,
+    faults_in_words,
     first_fault,
     list_of,
     object_of,
@@ -127,7 +128,7 @@ class VisionWriter:
 
         outcome = _twice(ask, draft.shots)
         shots = tuple(outcome.shots.get(key, old) for key, old in olds.items())
-        reason = "; ".join(f"{key} keeps the local words: {why}" for key, why in outcome.faults.items())
+        reason = faults_in_words(outcome.faults, "local words kept")
         board = draft.model_copy(update={"engine": self.engine, "shots": shots, "degraded_reason": reason})
         return Draft(storyboard=board, engine=self._engine(bill, reason))
 

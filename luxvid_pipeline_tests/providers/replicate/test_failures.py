@@ -70,7 +70,7 @@ def test_a_status_becomes_one_error(status, body, error, unheard):
         ("Service is currently unavailable due to high demand. Please try again later. (E003)", "unavailable"),
         ("The model is temporarily unavailable (E004)", "unavailable"),
         ("Input validation error: prompt is too long", "invalid"),
-        ("cannot identify image file <_io.BytesIO object>", "invalid"),
+        ("cannot identify image file <_io.BytesIO object>", "fetched"),
         ("duration + continuation duration must be <= 30 seconds", "invalid"),
         ("Failed to download input image: 404 Client Error", "fetched"),
         ("CUDA out of memory", "unavailable"),

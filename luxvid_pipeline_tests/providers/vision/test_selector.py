@@ -227,7 +227,7 @@ def test_a_scene_that_stays_wrong_is_chosen_locally_and_marked(xai, select, faul
     assert row.first_photo == "bedroom"
     assert row.engine == "local"
     assert row.degraded_reason.startswith(f"{ENGINE}: ")
-    assert made.engine.degraded_reason.startswith("2-bedroom was chosen by local rules: ")
+    assert made.engine.degraded_reason.startswith("chosen by local rules for 2-bedroom: ")
     assert {each.engine for each in made.pairs if each.scene != "2-bedroom"} == {ENGINE}
 
 
@@ -238,7 +238,7 @@ def test_the_only_photo_of_a_scene_is_taken_back_from_one_that_can_do_without(xa
     rows = by_scene(made)
     assert (rows["3-vanity"].first_photo, rows["4-bath"].first_photo) == ("bathroom", "tub")
     assert {rows["3-vanity"].engine, rows["4-bath"].engine} == {"local"}
-    assert "3-vanity was chosen by local rules: its photos were the only ones" in made.engine.degraded_reason
+    assert "chosen by local rules for 3-vanity: its photos were the only ones" in made.engine.degraded_reason
 
 
 def test_a_scene_may_be_left_out_where_nothing_honest_exists(xai, files):

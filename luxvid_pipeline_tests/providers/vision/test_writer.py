@@ -132,7 +132,7 @@ def test_a_scene_that_stays_wrong_keeps_the_local_words_and_says_so(xai, write, 
     assert shots["2-bedroom"] == next(shot for shot in local().shots if shot.scene == "2-bedroom")
     assert shots["2-bedroom"].written_by == "local"
     assert all(shot.written_by == ENGINE for key, shot in shots.items() if key != "2-bedroom")
-    assert draft.engine.degraded_reason.startswith("2-bedroom keeps the local words: ")
+    assert draft.engine.degraded_reason.startswith("local words kept for 2-bedroom: ")
     assert draft.storyboard.degraded_reason == draft.engine.degraded_reason
 
 
