@@ -21,9 +21,11 @@ from moto.server import ThreadedMotoServer
 
 from luxvid_pipeline.domain.errors import DamagedMediaError, StorageError
 from luxvid_pipeline.io_managers import store as store_module
-from luxvid_pipeline.io_managers.store import MediaStore
+from luxvid_pipeline.io_managers.store import MediaStore, sha256_of
 from luxvid_pipeline.io_managers.values import TableIOManager
+from luxvid_pipeline.media.film import inspect_film
 from luxvid_pipeline.media.probe import probe_video
+from luxvid_pipeline_tests.conftest import open_studio
 from luxvid_pipeline_tests.s3 import S3Server
 
 KEY = "scene_clips/villa/1-arrival.mp4"
@@ -241,3 +243,29 @@ def test_removing_a_listing_takes_everything_of_it_and_nothing_of_its_neighbour(
         "scene_clips/villa-2/1-arrival.mp4",
         "scene_clips/villa-2/1-arrival.mp4.json",
     ]
+
+
+def test_a_whole_film_is_made_with_its_media_on_s3_and_another_machine_goes_on_from_there(
+    base, s3, tmp_path, eight_photos, ready_clip
+):
+    first = open_studio(tmp_path / "first", ready_clip)
+    first.environment = {"LUXVID_MEDIA": base}
+    with first.instance:
+        first.add(eight_photos)
+        for stage in (first.direct, first.shoot, first.score, first.assemble):
+            assert stage().success
+        sha256 = first.latest("property_video")["sha256"]
+    assert f"property_video/{first.listing}/film.mp4" in objects(s3, base)
+    # Nothing but the cache was written to this machine's disk.
+    assert {path.name for path in first.home.iterdir()} <= {"cache", "listings"}
+    second = open_studio(tmp_path / "second", ready_clip)
+    second.environment = {"LUXVID_MEDIA": base}
+    with second.instance:
+        second.add(eight_photos)
+        for stage in (second.direct, second.shoot):
+            assert stage().success
+        assert second.overrides["clip_generator"].shot == {}, "the clips are on S3 already"
+        assert second.latest("scene_clips", f"{second.listing}|1-arrival")["reused"]
+    film = second.store.open(f"property_video/{second.listing}/film.mp4")
+    assert sha256_of(film) == sha256
+    assert inspect_film(film).duration_s == pytest.approx(14.0, abs=0.1)
