@@ -68,21 +68,41 @@ def _version(
 @app.command()
 def render(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Folder with the photos, and listing.yaml if there is one.")
+        Path, typer.Argument(metavar="FOLDER", help="Folder with a listing's photos, or a folder of such folders.")
     ],
-    target: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Copy the film to this file.")] = None,
+    target: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Copy the film to this file; of many, to this folder.")
+    ] = None,
     listing: Annotated[str | None, typer.Option(help="Listing key, a-z 0-9 -; default: from the folder.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make the whole film of FOLDER in this process and say where it lies and what it cost.
 
-    Running it again on unchanged photos changes nothing and takes seconds.
+    Running it again on unchanged photos changes nothing and takes seconds. A folder of listings makes a film of each,
+    one after the other; what fails is told at its line.
     """
-    from luxvid_pipeline.local_runs import render as render_film  # noqa: PLC0415 - loads Dagster
+    from luxvid_pipeline.batch import listings_in  # noqa: PLC0415 - loads Dagster
+    from luxvid_pipeline.local_runs import RenderedFilm  # noqa: PLC0415 - beside it
+    from luxvid_pipeline.local_runs import render as render_film  # noqa: PLC0415 - beside it
     from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
 
     start = time.monotonic()
     settings = Settings.from_environment()
+    one_file = listing is not None or (target is not None and bool(target.suffix) and not target.is_dir())
+    listings = [] if one_file else listings_in(folder)
+    if listings:
+        from luxvid_pipeline.cli_batch import render_all  # noqa: PLC0415 - beside it
+
+        def make(each: Path) -> RenderedFilm:
+            with progress_bars(show=not as_json) as board:
+                return render_film(each, settings, board=board)
+
+        def deliver(film: RenderedFilm) -> Path:
+            return _copy(film.film, target / f"{film.listing}.mp4") if target else film.film
+
+        with interruptible():
+            render_all(listings, make, deliver, as_json=as_json)
+        return
     if target is not None and target.is_dir():
         raise typer.BadParameter(f"{target} is a directory; name the film's file, for example {target / 'film.mp4'}")
     with interruptible(), progress_bars(show=not as_json) as board:
@@ -125,6 +145,8 @@ def status(
     table = Table("listing", "photos", "scenes", "score", "last run", box=None, pad_edge=False)
     table.add_column("film", overflow="fold")
     for row in rows:
+        if row.rejected:
+            continue
         photos = f"{row.kept} of {row.photos}" if row.photos else "–"
         scenes = f"{len(row.clips)} of {row.planned}" if row.planned else "–"
         table.add_row(
@@ -135,7 +157,11 @@ def status(
             escape(row.film or "–"),
             escape(row.last_run or "–"),
         )
-    out.print(table)
+    if table.row_count:
+        out.print(table)
+    for row in rows:
+        if row.rejected:
+            out.print(f"[yellow]rejected[/]  {escape(row.folder)}: {escape(row.rejected)}")
 
 
 @app.command()

@@ -5,11 +5,13 @@ Does not belong here: printing (``cli.py``), changing anything.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 
-from luxvid_pipeline.domain.errors import InputError
-from luxvid_pipeline.domain.keys import check_listing_key, scene_partition_key
+from luxvid_pipeline.domain.arrivals import Rejection
+from luxvid_pipeline.domain.errors import InputError, ListingKeyError
+from luxvid_pipeline.domain.keys import check_listing_key, listing_key_from_name, scene_partition_key
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.photos import PhotoRecord, Verdict
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
@@ -18,6 +20,7 @@ from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import TableIOManager, media_key
 from luxvid_pipeline.local_runs import open_instance
 from luxvid_pipeline.partitions import listing_partitions
+from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.settings import Settings
 
@@ -34,6 +37,8 @@ class ListingStatus:
         score: Whether the score is finished.
         film: The film's address, or None.
         last_run: State of the last run and its job.
+        rejected: In the row of a folder of the inbox that is rejected: why. Empty in a listing's.
+        folder: That folder's name; ``listing`` is then the key it would have.
     """
 
     listing: str
@@ -44,10 +49,12 @@ class ListingStatus:
     score: bool
     film: str | None
     last_run: str | None
+    rejected: str = ""
+    folder: str = ""
 
 
 def statuses(settings: Settings, listing: str | None = None) -> list[ListingStatus]:
-    """Return the state of one listing or of all, by key.
+    """Return the state of one listing or of all, by key; a rejected folder of the inbox has a row of its own.
 
     Raises:
         InputError: There is no such listing.
@@ -55,11 +62,46 @@ def statuses(settings: Settings, listing: str | None = None) -> list[ListingStat
     if listing is not None:
         check_listing_key(listing)
     store = open_media_store(settings)
+    rejected = [(_key_of(each.folder), each) for each in rejected_listings(settings)]
     with open_instance(settings) as instance:
         known = sorted(instance.get_dynamic_partitions(str(listing_partitions.name)))
-        if listing is not None and listing not in known:
+        if listing is not None and listing not in {*known, *(key for key, _ in rejected)}:
             raise InputError(f"there is no listing {listing!r}; known: {', '.join(known) or 'none'}")
-        return [_status(store, instance, key) for key in known if listing in (None, key)]
+        rows = [_status(store, instance, key) for key in known if listing in (None, key)]
+    return rows + [_rejected(key, why) for key, why in rejected if listing in (None, key)]
+
+
+def rejected_listings(settings: Settings) -> list[Rejection]:
+    """Return the folders of the inbox that no film can be made of as they are, by name."""
+    inbox = Path(settings.inbox)
+    return [
+        each
+        for each in ListingSources(settings).rejections()
+        if "://" in settings.inbox or (inbox / each.folder).is_dir()  # nobody may be watching since it was taken out
+    ]
+
+
+def _rejected(key: str, why: Rejection) -> ListingStatus:
+    return ListingStatus(
+        listing=key,
+        photos=0,
+        kept=0,
+        planned=0,
+        clips=(),
+        score=False,
+        film=None,
+        last_run=None,
+        rejected=why.reason,
+        folder=why.folder,
+    )
+
+
+def _key_of(folder: str) -> str:
+    """The key a rejected folder would have; its name as it is, where that makes none."""
+    try:
+        return listing_key_from_name(folder)
+    except ListingKeyError:
+        return folder
 
 
 def _status(store: MediaStore, instance: dg.DagsterInstance, listing: str) -> ListingStatus:
