@@ -142,7 +142,7 @@ def status(
     if not rows:
         out.print("No listings yet. Make one: luxvid render FOLDER")
         return
-    table = Table("listing", "photos", "scenes", "score", "last run", box=None, pad_edge=False)
+    table = Table("listing", "photos", "approval", "scenes", "score", "last run", box=None, pad_edge=False)
     table.add_column("film", overflow="fold")
     for row in rows:
         if row.rejected:
@@ -152,10 +152,11 @@ def status(
         table.add_row(
             row.listing,
             photos,
+            "–" if row.approval in {"", "not_needed"} else row.approval,
             scenes,
             "yes" if row.score else "–",
-            escape(row.film or "–"),
             escape(row.last_run or "–"),
+            escape(row.film or "–"),
         )
     if table.row_count:
         out.print(table)

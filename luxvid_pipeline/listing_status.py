@@ -20,6 +20,7 @@ from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import TableIOManager, media_key
 from luxvid_pipeline.local_runs import open_instance
 from luxvid_pipeline.partitions import listing_partitions
+from luxvid_pipeline.resources.approvals import ListingApprovals, opened_approvals
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.settings import Settings
@@ -39,6 +40,8 @@ class ListingStatus:
         last_run: State of the last run and its job.
         rejected: In the row of a folder of the inbox that is rejected: why. Empty in a listing's.
         folder: That folder's name; ``listing`` is then the key it would have.
+        approval: ``not_needed``, ``missing``, ``approved`` or ``rejected``, of the plan as it is now; empty before
+            there is one.
     """
 
     listing: str
@@ -51,6 +54,7 @@ class ListingStatus:
     last_run: str | None
     rejected: str = ""
     folder: str = ""
+    approval: str = ""
 
 
 def statuses(settings: Settings, listing: str | None = None) -> list[ListingStatus]:
@@ -63,11 +67,11 @@ def statuses(settings: Settings, listing: str | None = None) -> list[ListingStat
         check_listing_key(listing)
     store = open_media_store(settings)
     rejected = [(_key_of(each.folder), each) for each in rejected_listings(settings)]
-    with open_instance(settings) as instance:
+    with open_instance(settings) as instance, opened_approvals(settings) as approvals:
         known = sorted(instance.get_dynamic_partitions(str(listing_partitions.name)))
         if listing is not None and listing not in {*known, *(key for key, _ in rejected)}:
             raise InputError(f"there is no listing {listing!r}; known: {', '.join(known) or 'none'}")
-        rows = [_status(store, instance, key) for key in known if listing in (None, key)]
+        rows = [_status(store, instance, approvals, key) for key in known if listing in (None, key)]
     return rows + [_rejected(key, why) for key, why in rejected if listing in (None, key)]
 
 
@@ -104,7 +108,9 @@ def _key_of(folder: str) -> str:
         return folder
 
 
-def _status(store: MediaStore, instance: dg.DagsterInstance, listing: str) -> ListingStatus:
+def _status(
+    store: MediaStore, instance: dg.DagsterInstance, approvals: ListingApprovals, listing: str
+) -> ListingStatus:
     tables = TableIOManager(store)
     photos = tables.load_partition("listing_photos", listing, missing_ok=True)
     pairs = tables.load_partition("scene_pairs", listing, missing_ok=True)
@@ -123,6 +129,7 @@ def _status(store: MediaStore, instance: dg.DagsterInstance, listing: str) -> Li
         score=store.find(media_key("soundtrack", listing)) is not None,
         film=f"{store.base}/{film.key}" if film else None,
         last_run=f"{runs[0].job_name} {runs[0].status.value.lower()}" if runs else None,
+        approval=approvals.state(listing).value if pairs is not None else "",
     )
 
 

@@ -356,7 +356,8 @@ class _Reader:
         self.never += state.end_phrase()
         if state.lost and not state.asked and not goes_on:
             # "The kitchen is too dark" does not ask for the kitchen.
-            self.lost.append(" ".join(token.text for token in tokens).strip())
+            said = tokens[1:] if tokens[0].kind == "or" else tokens
+            self.lost.append(" ".join(token.text for token in said).strip())
             return False
         if state.lost:
             self.lost.append(" ".join(state.lost))

@@ -10,6 +10,7 @@ from luxvid_pipeline.assets.approval import animatic_of
 from luxvid_pipeline.domain.approvals import ApprovalState, Verdict
 from luxvid_pipeline.domain.errors import ApprovalMissingError, InputError
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
+from luxvid_pipeline.io_managers.values import TableIOManager
 from luxvid_pipeline.media.film import inspect_film
 from luxvid_pipeline.media.sheets import frames_of
 from luxvid_pipeline.resources.approvals import opened_approvals
@@ -66,8 +67,6 @@ def choose_other_photos(studio):
 
 
 def pairs(studio):
-    from luxvid_pipeline.io_managers.values import TableIOManager
-
     return TableIOManager(studio.store).load_partition("scene_pairs", studio.listing, missing_ok=False).to_dicts()
 
 
@@ -107,9 +106,7 @@ def test_another_engine_is_another_plan(waiting):
 def test_a_rejected_plan_says_who_and_why(waiting):
     decide(waiting, Verdict.REJECTED, "the bath is too dark.", by="ben")
     assert state(waiting) is ApprovalState.REJECTED
-    with pytest.raises(
-        ApprovalMissingError, match=r"rejected by ben: the bath is too dark\. Change it with 'luxvid dir"
-    ):
+    with pytest.raises(ApprovalMissingError, match=r"rejected by ben: the bath is too dark\. Change it with"):
         waiting.score()
 
 
@@ -185,10 +182,8 @@ def test_each_frame_of_the_animatic_has_the_mark(shown):
 def test_who_is_stopped_is_shown_where_to_look(shown):
     with pytest.raises(ApprovalMissingError) as stopped:
         shown.shoot()
-    assert (
-        "look at " + shown.settings.media + "/animatic/villa-test/animatic.mp4 (the film is estimated at $0.00)"
-        in str(stopped.value)
-    )
+    file = f"{shown.settings.media}/animatic/villa-test/animatic.mp4"
+    assert f"look at {file} (the film is estimated at $0.00)" in str(stopped.value)
     assert stopped.value.exit_code == 3
 
 
