@@ -13,6 +13,7 @@ import dagster as dg
 import polars as pl
 
 from luxvid_pipeline.assets.approval import ApprovalGate
+from luxvid_pipeline.assets.clip_gate import gate_event, gate_facts, gate_metadata
 from luxvid_pipeline.assets.metadata import (
     OWNERS,
     Stopwatch,
@@ -139,8 +140,10 @@ async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> None:
                     request, file, lambda done: stage.progress.report("clips", scene_key, done)
                 )
                 takes = await asyncio.to_thread(keep_takes, stage.store, key, scratch, engine.takes)
+                gate = await asyncio.to_thread(gate_facts, file, request, engine)
                 facts = {
                     **engine_facts(engine),
+                    **gate,
                     **({"takes": takes} if takes else {}),
                     "first_photo": request.first.record.photo_id,
                     "last_photo": request.last.record.photo_id if request.last else None,
@@ -157,6 +160,8 @@ async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> None:
             metadata={**metadata, **engine_metadata(engine_from_facts(stored.facts), watch, reused=reused)},
         )
     )
+    if (event := gate_event(partition, stored.facts)) is not None:
+        stage.context.log_event(event)  # pyright: ignore[reportArgumentType] - taken, but missing in Dagster's own type
 
 
 def kept_clip(store: MediaStore, request: ClipRequest, engine: str) -> StoredFile | None:
@@ -191,6 +196,7 @@ def _describe(store: MediaStore, stored: StoredFile, request: ClipRequest) -> di
         "last_photo": last.record.file,
         "seed": stored.facts.get("seed", request.seed),
         **takes_metadata(stored.facts),
+        **gate_metadata(stored.facts),
         **preview(as_markdown(strip(frames_of(path, 5, width_px=240)), request.shot.scene) + takes_table(stored.facts)),
     }
 

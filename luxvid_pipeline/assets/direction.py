@@ -4,13 +4,14 @@ Belongs here: the two assets, and how the next version follows from the one befo
 Does not belong here: prompts (``domain/scenes.py``), the choice itself (``domain/pairing.py``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from luxvid_pipeline import checks
 from luxvid_pipeline.assets.metadata import OWNERS, Stopwatch, account_of, engine_metadata, manifest_of, preview
 from luxvid_pipeline.assets.notes import notes_of
 from luxvid_pipeline.assets.photos import working_photos
@@ -135,6 +136,7 @@ def _together(engines: Sequence[Engine]) -> Engine:
     owners=OWNERS,
     code_version="1",
     io_manager_key="table_io",
+    check_specs=checks.PAIR_CHECKS,
 )
 def scene_pairs(
     context: dg.AssetExecutionContext,
@@ -145,20 +147,23 @@ def scene_pairs(
     media_store: dg.ResourceParam[MediaStore],
     table_io: dg.ResourceParam[TableIOManager],
     progress: dg.ResourceParam[ProgressBoard],
-) -> pl.DataFrame:
+) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
     """For each scene, the photos its clip begins and ends on, how sure, why, and the runner-up."""
     photos = working_photos(media_store, listing_photos)
     table, metadata = choose_scene_pairs(
         storyboard, photos, photo_catalogue, pair_selector, table_io, context.run.run_id
     )
     progress.report("direction", "pairs", 1.0)
-    context.add_output_metadata(metadata)
+    context.add_output_metadata(metadata, output_name="result")
+    pairs = from_table(table, ScenePair)
     if not metadata["scenes_shot"]:
-        reasons = "; ".join(f"{pair.scene}: {pair.reason}" for pair in from_table(table, ScenePair))
+        reasons = "; ".join(f"{pair.scene}: {pair.reason}" for pair in pairs)
         raise NoUsablePhotosError(
             f"{storyboard.listing}: none of the seven scenes can be shot from its photos: {reasons}"
         )
-    return table
+    yield dg.Output(table)
+    yield checks.pairs_are_valid(pairs, [entry.photo_id for entry in from_table(photo_catalogue, CataloguedPhoto)])
+    yield checks.all_scenes_are_shot(pairs)
 
 
 def choose_scene_pairs(

@@ -31,6 +31,7 @@ from luxvid_pipeline.domain.timeline import Timeline, lay_out
 from luxvid_pipeline.io_managers.store import MediaStore, StoredFile
 from luxvid_pipeline.io_managers.values import media_key
 from luxvid_pipeline.media.film import assemble_film, inspect_film
+from luxvid_pipeline.media.measures.delivery import inspect_file
 from luxvid_pipeline.media.sheets import as_markdown, frames_of
 from luxvid_pipeline.partitions import listing_partitions, scenes_of_a_listing
 from luxvid_pipeline.providers.local.silence import SILENCE
@@ -107,6 +108,7 @@ def property_video(
     )
     yield checks.film_is_as_long_as_its_scenes(facts, timeline.duration_s)
     yield checks.film_is_as_loud_as_agreed(facts, silent=engine_from_facts(soundtrack.facts).name == SILENCE)
+    yield checks.film_is_what_platforms_take(inspect_file(path, loudness=facts.loudness))
 
 
 def film_made_from(clips: Sequence[StoredFile], score: StoredFile, transition: Transition) -> str:

@@ -5,11 +5,13 @@ Does not belong here: decoding photos (``media/photos.py``), telling rooms apart
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
+from luxvid_pipeline import checks
 from luxvid_pipeline.assets.metadata import (
     OWNERS,
     Stopwatch,
@@ -43,13 +45,14 @@ GROUP = "ingest"
     owners=OWNERS,
     code_version="1",
     io_manager_key="table_io",
+    check_specs=checks.PHOTO_CHECKS,
 )
 def listing_photos(
     context: dg.AssetExecutionContext,
     listing_sources: dg.ResourceParam[ListingSources],
     media_store: dg.ResourceParam[MediaStore],
     progress: dg.ResourceParam[ProgressBoard],
-) -> pl.DataFrame:
+) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
     """Every photo that came in, kept or refused with the reason; originals untouched, a working JPEG beside each."""
     watch = Stopwatch()
     listing = context.partition_key
@@ -78,14 +81,17 @@ def listing_photos(
             "refused_because": dict(reasons),
             **engine_metadata(Engine(), watch),
             **preview(_photo_sheet(media_store, records)),
-        }
+        },
+        output_name="result",
     )
     for record in records:
         if record.verdict is Verdict.REFUSED:
             context.log.info(f"{record.file}: refused: {record.reason}")
     if not kept:
         raise NoUsablePhotosError(_nothing_usable(folder.folder, records))
-    return to_table(records, PhotoRecord)
+    yield dg.Output(to_table(records, PhotoRecord))
+    yield checks.photos_are_enough(records)
+    yield checks.photos_are_varied(records)
 
 
 @dg.asset(
@@ -95,6 +101,7 @@ def listing_photos(
     owners=OWNERS,
     code_version="1",
     io_manager_key="table_io",
+    check_specs=checks.CATALOGUE_CHECKS,
 )
 def photo_catalogue(
     context: dg.AssetExecutionContext,
@@ -103,7 +110,7 @@ def photo_catalogue(
     media_store: dg.ResourceParam[MediaStore],
     table_io: dg.ResourceParam[TableIOManager],
     progress: dg.ResourceParam[ProgressBoard],
-) -> pl.DataFrame:
+) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
     """Room, features, caption, quality and scene suitability of each usable photo, and who said so."""
     watch = Stopwatch()
     listing = context.partition_key
@@ -135,9 +142,12 @@ def photo_catalogue(
             "said_by": dict(Counter(entry.room_by for entry in catalogue)),
             **engine_metadata(engine, watch, reused=earlier is not None),
             **preview(_catalogue_sheet(media_store, catalogue)),
-        }
+        },
+        output_name="result",
     )
-    return table
+    yield dg.Output(table)
+    yield checks.catalogue_is_complete([photo.record.photo_id for photo in photos], catalogue)
+    yield checks.catalogue_knows_the_rooms(catalogue)
 
 
 def working_photos(store: MediaStore, listing_photos: pl.DataFrame) -> list[WorkingPhoto]:

@@ -4,13 +4,14 @@ Belongs here: the asset, and keeping every stage as soon as it is done.
 Does not belong here: composing (``providers/``), mastering for delivery (``media/film.py``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
+from luxvid_pipeline import checks
 from luxvid_pipeline.assets.approval import ApprovalGate
 from luxvid_pipeline.assets.metadata import (
     OWNERS,
@@ -34,10 +35,12 @@ from luxvid_pipeline.domain.timeline import lay_out
 from luxvid_pipeline.io_managers.store import MediaStore, StoredFile
 from luxvid_pipeline.io_managers.values import media_key
 from luxvid_pipeline.media.audio import waveform_png
-from luxvid_pipeline.media.loudness import measure_loudness
+from luxvid_pipeline.media.film import FADE_S
+from luxvid_pipeline.media.measures.sound import measure_sound
 from luxvid_pipeline.media.sheets import as_markdown
 from luxvid_pipeline.partitions import listing_partitions
 from luxvid_pipeline.providers.chains import COST_NOTHING, ScoreChain, after, composers_of
+from luxvid_pipeline.providers.local.silence import SILENCE
 from luxvid_pipeline.resources.approvals import ListingApprovals
 from luxvid_pipeline.resources.progress import ProgressBoard
 
@@ -51,6 +54,7 @@ CODE_VERSION = "1"
     owners=OWNERS,
     code_version=CODE_VERSION,
     io_manager_key="media_io",
+    check_specs=checks.SCORE_CHECKS,
 )
 def soundtrack(
     context: dg.AssetExecutionContext,
@@ -61,7 +65,7 @@ def soundtrack(
     media_store: dg.ResourceParam[MediaStore],
     progress: dg.ResourceParam[ProgressBoard],
     listing_approvals: dg.ResourceParam[ListingApprovals],
-) -> StoredFile:
+) -> Iterator[dg.Output[StoredFile] | dg.AssetCheckResult]:
     """The progressive score, 4 s, 8 s, … to the film's end; every stage is kept, so a crash resumes at its stage."""
     watch = Stopwatch()
     listing = context.partition_key
@@ -91,20 +95,22 @@ def soundtrack(
         # The film adds up what its clips and its score cost: all of this run, and the stages kept from earlier ones.
         whole = replace(maker, cost_usd=account_of_run.cost_usd + stages.kept_usd)
         score = media_store.put_bytes(so_far.read_bytes(), key, made_from=stored.made_from, facts=engine_facts(whole))
-    loudness = measure_loudness(so_far)
+    sound = measure_sound(so_far, stage_seconds=request.stage_seconds, fade_s=FADE_S)
     context.add_output_metadata(
         {
             "style": request.style,
             "duration_s": sum(request.stage_seconds),
             "stages": len(request.shots),
             "stages_made": made,
-            "loudness_lufs": round(loudness.integrated_lufs, 2),
-            "true_peak_dbtp": round(loudness.true_peak_dbtp, 2),
+            "loudness_lufs": sound.integrated_lufs,
+            "true_peak_dbtp": sound.true_peak_dbtp,
             **engine_metadata(account_of_run, watch, reused=made == 0),
             **preview(as_markdown(waveform_png(so_far, request.stage_seconds), "waveform")),
-        }
+        },
+        output_name="result",
     )
-    return score
+    yield dg.Output(score)
+    yield checks.score_has_no_seam(sound, silent=maker.name == SILENCE)
 
 
 def score_request(

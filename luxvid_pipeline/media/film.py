@@ -90,6 +90,13 @@ class FilmFacts:
     moov_first: bool
     edit_lists: int
 
+    @property
+    def loudness(self) -> Loudness:
+        """What a meter says of its sound."""
+        return Loudness(
+            integrated_lufs=self.integrated_lufs, true_peak_dbtp=self.true_peak_dbtp, range_lu=self.range_lu
+        )
+
 
 def assemble_film(
     clips: Sequence[Path],

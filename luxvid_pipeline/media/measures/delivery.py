@@ -13,12 +13,16 @@ from av.stream import Disposition
 
 from luxvid_pipeline.domain.delivery_table import FileFigures, PictureFigures, SoundFigures
 from luxvid_pipeline.domain.errors import MediaError
-from luxvid_pipeline.media.loudness import measure_loudness
+from luxvid_pipeline.media.loudness import Loudness, measure_loudness
 from luxvid_pipeline.media.probe import probe_audio, probe_video, read_mp4_layout
 
 
-def inspect_file(path: Path) -> FileFigures:
+def inspect_file(path: Path, *, loudness: Loudness | None = None) -> FileFigures:
     """Return every figure of a file.
+
+    Args:
+        path: The file.
+        loudness: Of its sound, if that was measured already.
 
     Raises:
         MediaError: It cannot be read, or holds neither pictures nor sound.
@@ -35,7 +39,7 @@ def inspect_file(path: Path) -> FileFigures:
         boxes=boxes,
         edit_lists=edit_lists,
         picture=_picture(path) if has_pictures else None,
-        sound=_sound(path) if has_sound else None,
+        sound=_sound(path, loudness) if has_sound else None,
     )
 
 
@@ -107,9 +111,9 @@ def _packets(path: Path) -> tuple[int, int, bool]:
     return longest, size, is_progressive
 
 
-def _sound(path: Path) -> SoundFigures:
+def _sound(path: Path, known: Loudness | None) -> SoundFigures:
     facts = probe_audio(path)
-    loudness = measure_loudness(path)
+    loudness = known or measure_loudness(path)
     return SoundFigures(
         codec=facts.codec,
         profile=facts.profile,

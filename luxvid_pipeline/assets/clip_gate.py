@@ -1,0 +1,101 @@
+"""What is measured of each clip of ``scene_clips``: kept on its record, told as a check of its scene.
+
+Belongs here: asking for the measures and the verdict where the engine has not done so, their events and metadata.
+Does not belong here: measuring (``media/measures/``), thresholds (``domain/gates.py``), other takes (``takes.py``).
+
+A check of Dagster belongs to an output, and ``scene_clips`` has none (decision 0002). So each scene's verdict is logged
+as the event that a check would log: it is kept with the run and its partition, and the review page reads it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from luxvid_pipeline.domain.errors import MediaError
+from luxvid_pipeline.domain.gates import EngineKind, Fault, engine_kind, judge_clip
+from luxvid_pipeline.domain.ports import ClipRequest, Engine
+from luxvid_pipeline.media.measures.clip import glance_at_clip, measure_clip
+
+CHECK = "clip_is_true_to_its_photos"
+_FIGURES = (
+    "first_ssim",
+    "last_ssim",
+    "drift_ssim",
+    "zoom",
+    "travel_x",
+    "travel_y",
+    "moved_px",
+    "fastest_px_s",
+    "frozen_s",
+    "black_s",
+    "flicker",
+    "judder_px",
+    "bent_px",
+    "softened_px",
+)
+
+
+def gate_facts(clip: Path, request: ClipRequest, engine: Engine) -> dict[str, Any]:
+    """Return what is known of a clip's quality, as JSON for its record.
+
+    A hosted engine's takes were measured when they were shot. The local camera's clip gets a glance at its key frames,
+    which finds what could be wrong with it; measuring every frame would make a local film a third slower.
+
+    Raises:
+        MediaError: The local camera's clip is black, frozen, or not in the film's format: it must not go out.
+    """
+    taken = next((take for take in engine.takes if take.chosen), None)
+    if taken is not None:
+        verdict = {"passed": taken.passed, "told": taken.told, "faults": list(taken.faults), "score": taken.score}
+        return {"gate": {**verdict, "measures": dict(taken.measures)}}
+    kind = engine_kind(engine.name)
+    look = glance_at_clip if kind is EngineKind.LOCAL else measure_clip
+    doing = f"measuring {request.shot.scene} of {request.listing}"
+    last = request.last.path if request.last is not None else None
+    measures = look(clip, first_photo=request.first.path, last_photo=last, doing=doing)
+    found = judge_clip(
+        measures,
+        request.shot.scene,
+        kind,
+        overlap=request.overlap,
+        planned_s=request.shot.seconds,
+        film=request.format,
+    )
+    if not found.passed and kind is EngineKind.LOCAL:
+        raise MediaError(f"{doing}: {'; '.join(found.reasons)}; look at its photos, then run scene_clips again")
+    faults = [fault.value for fault in found.faults]
+    verdict = {"passed": found.passed, "told": found.told, "faults": faults, "score": found.score}
+    return {"gate": {**verdict, "measures": measures.as_facts()}}
+
+
+def gate_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a clip's figures as numbers that Dagster's UI plots over time; nothing for a clip of before they were."""
+    gate: Mapping[str, Any] = facts.get("gate") or {}
+    if not gate:
+        return {}
+    measures: Mapping[str, Any] = gate.get("measures") or {}
+    figures = {name: float(measures[name]) for name in _FIGURES if isinstance(measures.get(name), int | float)}
+    return {"gate_score": float(gate["score"]), **figures}
+
+
+def gate_event(partition: str, facts: Mapping[str, Any]) -> dg.AssetCheckEvaluation | None:
+    """Return what a check of this scene says; None for a clip that was never measured."""
+    gate: Mapping[str, Any] = facts.get("gate") or {}
+    if not gate:
+        return None
+    well = bool(gate["passed"]) and not gate["faults"]
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey("scene_clips"),
+        check_name=CHECK,
+        passed=well,
+        partition=partition,
+        blocking=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=str(gate["told"]) or "It begins and ends on its photos, and moves as its scene asks.",
+        metadata={
+            "faults": dg.MetadataValue.json([Fault(fault).value for fault in gate["faults"]]),
+            **{name: dg.MetadataValue.float(value) for name, value in gate_metadata(facts).items()},
+        },
+    )
