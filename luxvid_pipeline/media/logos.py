@@ -6,7 +6,10 @@ Does not belong here: where a logo is placed (``media/brand_graphics.py``), colo
 
 import base64
 import io
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +17,6 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 import numpy as np
-import resvg_py
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -28,6 +30,7 @@ _MOST_ELEMENTS = 20_000
 _MOST_DEPTH = 100
 _LONGEST_SIDE_PX = 1200
 _LEAST_SIDE_PX = 24
+_LONGEST_DRAWING_S = 20
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -187,19 +190,37 @@ def _drawn_svg(name: str, data: bytes) -> tuple[Image.Image, tuple[str, ...]]:
     root.set("width", f"{width * scale:g}")
     root.set("height", f"{height * scale:g}")
     markup = ElementTree.tostring(root, encoding="unicode")
-    try:
-        png = resvg_py.svg_to_bytes(
-            svg_string=markup,
-            skip_system_fonts=True,
-            font_files=[str(path) for path in sorted(FONTS.glob("*.ttf"))] if tree.text else None,
-            font_family="Jost",
-            serif_family="EB Garamond",
-            sans_serif_family="Jost",
-        )
-    except ValueError as error:
-        raise ListingError(f"{name}: the SVG cannot be drawn ({error}); export it again as plain SVG") from error
+    png = _drawn(name, markup, with_text=bool(tree.text))
     with Image.open(io.BytesIO(png)) as opened:
         return opened.convert("RGBA"), tree.notes()
+
+
+def _drawn(name: str, markup: str, *, with_text: bool) -> bytes:
+    """Return an SVG drawn as PNG, in a process of its own that may fail without harm."""
+    request = {
+        "svg_string": markup,
+        "skip_system_fonts": True,
+        "font_files": [str(path) for path in sorted(FONTS.glob("*.ttf"))] if with_text else None,
+        "font_family": "Jost",
+        "serif_family": "EB Garamond",
+        "sans_serif_family": "Jost",
+    }
+    try:
+        child = subprocess.run(
+            [sys.executable, "-I", str(Path(__file__).with_name("svg_drawing.py"))],
+            input=json.dumps(request).encode(),
+            capture_output=True,
+            timeout=_LONGEST_DRAWING_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ListingError(
+            f"{name}: the SVG takes more than {_LONGEST_DRAWING_S} s to draw; simplify it or export a PNG"
+        ) from error
+    if child.returncode != 0:
+        why = child.stderr.decode(errors="replace").strip().splitlines() if child.returncode == 1 else []
+        raise ListingError(f"{name}: the SVG cannot be drawn ({why[-1] if why else 'too complex'}); export it as PNG")
+    return child.stdout
 
 
 def _view_size(name: str, root: ElementTree.Element) -> tuple[float, float]:

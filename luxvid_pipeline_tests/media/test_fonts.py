@@ -44,6 +44,12 @@ def test_arabic_letters_are_joined_and_run_leftwards():
     assert [glyph.x_em for glyph in joined] == sorted(glyph.x_em for glyph in joined)
 
 
+def test_the_first_letter_of_a_word_that_runs_leftwards_is_drawn_at_its_right():
+    both, _ = fonts._shape("אב", SANS)
+    first, _ = fonts._shape("א", SANS)
+    assert both[-1].number == first[0].number
+
+
 def test_letters_that_join_are_never_tracked_apart():
     tracked = TypeStyle(tracking_em=0.3)
     assert advance_em("سلام", tracked) == advance_em("سلام", SANS)
