@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from luxvid_pipeline.batch import listings_in, render_each
+from luxvid_pipeline.cli import app
 from luxvid_pipeline.cli_batch import render_all
 from luxvid_pipeline.domain.arrivals import Rejection
-from luxvid_pipeline.domain.errors import ApprovalMissingError, NoUsablePhotosError
+from luxvid_pipeline.domain.errors import ApprovalMissingError, LuxVidError, NoUsablePhotosError
 from luxvid_pipeline.listing_status import rejected_listings, statuses
 from luxvid_pipeline.local_runs import RenderedFilm
 from luxvid_pipeline.resources.listing_sources import ListingSources
@@ -115,6 +117,30 @@ def test_a_batch_as_json_has_every_listing(capsys):
         ("a", "out/a.mp4", 0),
         ("b", None, 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        pytest.param([], 1, id="a-batch"),
+        pytest.param(["--listing", "one"], 2, id="one-key-makes-one-film"),
+        pytest.param(["--out", "film.mp4"], 2, id="one-file-holds-one-film"),
+        pytest.param(["--out", "films"], 1, id="a-folder-holds-many"),
+    ],
+)
+def test_the_command_tells_a_batch_from_a_film(tmp_path, options, code):
+    for name in "ab":
+        put(tmp_path / "in" / name, "1.jpg")
+        (tmp_path / "in" / name / "listing.yaml").write_text("film: {musik: x}")
+    done = CliRunner().invoke(
+        app, ["render", str(tmp_path / "in"), "--json", *options], env={"LUXVID_HOME": str(tmp_path / "home")}
+    )
+    ended = done.exception.exit_code if isinstance(done.exception, LuxVidError) else done.exit_code
+    assert ended == code
+    if code == 1:
+        said = json.loads(done.stdout)
+        assert [Path(each["folder"]).name for each in said["listings"]] == ["a", "b"]
+        assert all("line 1: film.musik" in each["problem"] for each in said["listings"])
 
 
 def test_a_film_that_cannot_be_delivered_is_a_failure():

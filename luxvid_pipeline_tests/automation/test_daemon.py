@@ -1,0 +1,203 @@
+"""The real daemon, its run queue and its runs as processes; the engines are instant.
+
+Belongs here: what only the whole shows: folders to films, kills, the order in which runs are let go.
+Does not belong here: what to request next (``test_progress.py``), when a folder has arrived (``test_arrivals.py``).
+"""
+
+import os
+import shutil
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.test_utils import create_run_for_test
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+
+from luxvid_pipeline.automation.launcher import LAUNCHED_TAG, WatchedRunLauncher
+from luxvid_pipeline.domain.progress import Urgency, work_tags
+from luxvid_pipeline.domain.scenes import SCENE_KEYS
+from luxvid_pipeline_tests.daemon import Daemon, is_at_rest, runs, told, wait_for
+
+# What it takes on a machine where much else runs; on an idle one all of it is over in a minute.
+PATIENCE_S = 300
+SOON = {"run_monitoring": {"enabled": True, "poll_interval_seconds": 2, "start_timeout_seconds": 15}}
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory, ready_clip):
+    return Daemon(tmp_path_factory.mktemp("daemon"), ready_clip, config=SOON)
+
+
+def films(daemon, *listings):
+    return all(daemon.has_film(listing) for listing in listings)
+
+
+def stages_done(instance, listing):
+    """How often each stage of a listing came to its end."""
+    return Counter(
+        run.tags["luxvid/stage"] for run in runs(instance, listing=listing) if run.status is dg.DagsterRunStatus.SUCCESS
+    )
+
+
+def scenes_recorded(instance):
+    return set(instance.get_materialized_partitions(dg.AssetKey("scene_clips")))
+
+
+def test_listings_become_films_by_themselves_through_broken_folders_and_kills(daemon, eight_photos):
+    once = {"direction": 1, "scenes": 1, "score": 1, "film": 1}
+    with daemon.instance() as instance:
+        with daemon.running():
+            # Three listings dropped into the inbox: one as it should be, one broken, one in two halves.
+            photos = sorted(eight_photos.glob("*.jpg"))
+            half = daemon.inbox / "villa-half"
+            half.mkdir()
+            named = "".join(f"  - {{file: {photo.name}}}\n" for photo in photos)
+            (half / "listing.yaml").write_text(f"film: {{clip_seconds: 2}}\nphotos:\n{named}")
+            for photo in photos[:4]:
+                shutil.copy(photo, half)
+            shutil.copytree(eight_photos, daemon.inbox / "villa-whole")
+            broken = daemon.inbox / "villa-broken"
+            shutil.copytree(eight_photos, broken)
+            (broken / "listing.yaml").write_text("film: {clip_seconds: two}\n")
+
+            wait_for(lambda: runs(instance, "direct_listing_job", "villa-whole"), PATIENCE_S, "the first direction")
+            for photo in photos[4:]:
+                shutil.copy(photo, half)
+            wait_for((broken / "REJECTED.txt").exists, PATIENCE_S, "the rejection")
+            wait_for(lambda: films(daemon, "villa-whole", "villa-half"), PATIENCE_S, "two films")
+            wait_for(lambda: is_at_rest(instance), PATIENCE_S, "the end of all runs")
+            assert "clip_seconds" in (broken / "REJECTED.txt").read_text()
+            assert sorted(instance.get_dynamic_partitions("listings")) == ["villa-half", "villa-whole"], told(instance)
+            assert stages_done(instance, "villa-whole") == once, told(instance)
+            assert stages_done(instance, "villa-half")["film"] >= 1
+            shot = Counter(daemon.shots())
+            assert {place: shot[place] for place in shot if place.startswith("villa-whole.")} == {
+                f"villa-whole.{scene}": 1 for scene in SCENE_KEYS
+            }
+            assert max(shot.values()) == 1
+
+            # A scene that fails once is asked for again, alone.
+            daemon.fail("villa-cold", "4-bath", 1)
+            shutil.copytree(eight_photos, daemon.inbox / "villa-cold")
+            wait_for(lambda: films(daemon, "villa-cold"), PATIENCE_S, "the film of the second try")
+            shot = Counter(daemon.shots())
+            assert shot["villa-cold.4-bath"] == 2
+            assert sum(shot[f"villa-cold.{scene}"] for scene in SCENE_KEYS) == 8
+
+            # Everything is killed at once in the middle of three listings.
+            slow = daemon.home / "instant" / "slow"
+            slow.write_text("2")
+            three = ["villa-a", "villa-b", "villa-c"]
+            for name in three:
+                shutil.copytree(eight_photos, daemon.inbox / name)
+            wait_for(lambda: any("villa-b." in place for place in daemon.shots()), PATIENCE_S, "shooting")
+        recorded_before = scenes_recorded(instance)
+        shots_before = Counter(daemon.shots())
+        unfinished = [run.run_id for run in instance.get_runs() if not run.is_finished]
+        assert unfinished, "nothing was under way when it was killed"
+        slow.unlink()
+        with daemon.running():
+            wait_for(lambda: films(daemon, *three), PATIENCE_S, "three films after the kill")
+            wait_for(lambda: is_at_rest(instance), PATIENCE_S, "the end of all runs")
+        assert is_at_rest(instance), told(instance)
+        for name in three:
+            assert {f"{name}|{scene}" for scene in SCENE_KEYS} <= scenes_recorded(instance)
+        # What was recorded before the kill was not shot again.
+        shot = Counter(daemon.shots())
+        for place in (key.replace("|", ".") for key in recorded_before):
+            assert shot[place] == shots_before[place], place
+        # And a run that is gone was told to be.
+        assert all(instance.get_run_by_id(run_id).is_finished for run_id in unfinished)
+
+
+@pytest.fixture
+def queue(tmp_path, ready_clip):
+    """An instance with the packaged configuration, and its real run queue without a daemon around it."""
+    daemon = Daemon(tmp_path, ready_clip)
+    with daemon.instance() as instance:
+        yield instance
+
+
+def queued(instance, tags, status=dg.DagsterRunStatus.QUEUED):
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(
+        LoadableTargetOrigin(module_name="luxvid_pipeline.definitions"), "luxvid"
+    )
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "direct_listing_job")
+    return create_run_for_test(
+        instance, job_name="direct_listing_job", status=status, tags=dict(tags), remote_job_origin=origin
+    )
+
+
+def let_go(instance):
+    """Return which runs the queue would start now, in order."""
+    config = instance.get_concurrency_config()
+    return QueuedRunCoordinatorDaemon(interval_seconds=1)._get_runs_to_dequeue(instance, config, None)
+
+
+def test_an_urgent_listing_overtakes_a_backfill_of_a_thousand(queue):
+    for number in range(1000):
+        queued(queue, {"dagster/backfill": "b", "dagster/partition": f"villa-{number:04}"})
+    first = let_go(queue)
+    assert [run.tags["dagster/partition"] for run in first] == ["villa-0000"]  # one backfill run at a time
+    normal = queued(queue, work_tags("villa-normal", "direction", Urgency.NORMAL))
+    urgent = queued(queue, work_tags("villa-urgent", "direction", Urgency.URGENT))
+    begun = queued(queue, work_tags("villa-begun", "film", Urgency.NORMAL))
+    follows = queued(queue, work_tags("villa-0000", "scenes", Urgency.BACKFILL))
+    found = [run.run_id for run in let_go(queue)]
+    assert found == [urgent.run_id, begun.run_id, normal.run_id, follows.run_id]
+
+
+def test_a_listings_stage_runs_once_at_a_time(queue):
+    tags = work_tags("villa", "scenes", Urgency.NORMAL)
+    queued(queue, tags, dg.DagsterRunStatus.STARTED)
+    queued(queue, tags)
+    other = queued(queue, work_tags("villa", "score", Urgency.NORMAL))
+    assert [run.run_id for run in let_go(queue)] == [other.run_id]
+
+
+def test_backfills_always_leave_a_place_for_somebody_else(queue):
+    for number in range(6):
+        queued(queue, {"dagster/backfill": "b", "dagster/partition": f"villa-{number}"})
+        queued(queue, work_tags(f"villa-{number}", "film", Urgency.BACKFILL))
+    assert len(let_go(queue)) == 3  # of four
+
+
+def test_the_launcher_knows_which_runs_have_died(queue):
+    launcher = queue.run_launcher
+    assert isinstance(launcher, WatchedRunLauncher)
+    here = {LAUNCHED_TAG: os.uname().nodename}
+    alive, dead, elsewhere = (
+        create_run_for_test(queue, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        for tags in (here, here, {LAUNCHED_TAG: "another-machine"})
+    )
+    gone = os.fork()
+    if gone == 0:
+        time.sleep(60)
+        os._exit(0)
+    for run, pid in ((alive, os.getpid()), (dead, gone)):
+        queue.report_engine_event(
+            f"Started process for run (pid: {pid}).",
+            run,
+            dg.EngineEventData(metadata={"pid": dg.MetadataValue.text(str(pid))}),
+        )
+    assert launcher.check_run_worker_health(dead).status.value == "RUNNING"
+    os.kill(gone, signal.SIGKILL)
+    os.waitpid(gone, 0)
+    found = [launcher.check_run_worker_health(run).status.value for run in (alive, dead, elsewhere)]
+    assert found == ["RUNNING", "FAILED", "FAILED"]
+
+
+def test_the_packaged_instance_is_the_one_in_the_repository():
+    here = Path(__file__).parents[2]
+    one, other = here / "dagster.yaml", here / "luxvid_pipeline" / "dagster.yaml"
+    assert yaml.safe_load(one.read_text()) == yaml.safe_load(other.read_text())

@@ -1,0 +1,88 @@
+"""A person directs from the terminal: what is printed, what is kept, which exit codes follow."""
+
+import json
+import sys
+
+import pytest
+
+from luxvid_pipeline import cli
+from luxvid_pipeline.media.film import inspect_film
+from luxvid_pipeline_tests.studio import draw_photos
+
+ROOMS = ("pool", "bedroom", "bedroom")
+
+
+@pytest.fixture
+def luxvid(tmp_path, monkeypatch, capsys):
+    """Run the command in this process; returns its exit code, stdout and stderr."""
+    monkeypatch.setenv("LUXVID_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["luxvid", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = draw_photos(tmp_path / "casa", len(ROOMS))
+    photos = "".join(f"  - {{file: IMG_{at:04}.jpg, room: {room}}}\n" for at, room in enumerate(ROOMS))
+    (folder / "listing.yaml").write_text(
+        f"film: {{clip_seconds: 2}}\ngeneration: {{approval: required}}\nphotos:\n{photos}"
+    )
+    return folder
+
+
+def test_a_film_waits_is_directed_is_approved_and_is_made(luxvid, folder, tmp_path):
+    code, _, said = luxvid("render", folder)
+    animatic = tmp_path / "home/media/animatic/casa/animatic.mp4"
+    assert code == 3
+    assert f"casa: its plan waits for approval: look at {animatic} (the film is estimated at $0.00)" in said
+    assert inspect_film(animatic).duration_s == 4
+
+    code, told, _ = luxvid("direct", "casa", "--scene", "2", "--note", "another photo", "--by", "ana", "--json")
+    noted = json.loads(told)
+    assert (code, noted["version"], noted["scenes_with_other_photos"]) == (0, 2, ["2-bedroom"])
+    assert noted["note"]["note"]["by"] == "ana"
+
+    code, told, _ = luxvid("reject", "casa", "--because", "the second bedroom is dull", "--by", "ben")
+    assert code == 0
+    assert "Rejected by ben" in told
+    code, _, said = luxvid("render", folder)
+    assert (code, "rejected by ben: the second bedroom is dull." in said) == (3, True)
+
+    code, told, _ = luxvid("approve", "casa", "--by", "ana")
+    assert code == 0
+    for words in (
+        "2 scenes, 4 s, clips by local",
+        "2-bedroom: the bedroom (IMG_",
+        f"See    {animatic}",
+        "Approved by ana",
+    ):
+        assert words in told
+    assert json.loads(luxvid("status", "casa", "--json")[1])[0]["approval"] == "approved"
+
+    code, told, _ = luxvid("render", folder, "--json")
+    film = json.loads(told)
+    assert (code, film["scenes"], film["duration_s"]) == (0, ["1-arrival", "2-bedroom"], 4.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("approve", "casa"), "casa: there is nothing to decide on yet"),
+        (("approve", "Casa!"), "cannot be a listing key"),
+        (("direct", "casa", "--note", "another photo"), "casa: there is nothing to decide on yet"),
+    ],
+)
+def test_what_cannot_be_decided_on_is_wrong_usage_and_leaves_nothing(luxvid, arguments, words, tmp_path):
+    code, _, said = luxvid(*arguments)
+    assert code == 2
+    assert words in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "home" / "ledger.db").exists()
