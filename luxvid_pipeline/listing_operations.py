@@ -187,11 +187,11 @@ def _end_runs(
             asked[run.run_id] = _named(run)
             tell(f"ending {asked[run.run_id]}")
             reasons[run.run_id] = _ask_to_end(instance, run, signalled)
+        _as_ended_by_a_person(instance, asked)
         busy = _is_held(settings, listing)
         if busy:
             _end_terminal_between_runs(instance, listing, signalled)
         if not runs and not busy:
-            _as_ended_by_a_person(instance, asked)
             return list(asked.values()), []
         if time.monotonic() > ends or (runs and all(reasons.get(run.run_id) for run in runs) and not busy):
             break
@@ -222,7 +222,7 @@ def _abandoned(instance: dg.DagsterInstance, listing: str) -> list[dg.DagsterRun
 
 
 def _as_ended_by_a_person(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> None:
-    """Mark runs that an interruption let fail as cancelled: a failed one would be tried again by the daemon."""
+    """Mark runs that an interruption let fail as cancelled: a failed one is told about and tried again."""
     for run_id in run_ids:
         run = instance.get_run_by_id(run_id)
         if run is not None and run.status is dg.DagsterRunStatus.FAILURE:

@@ -58,6 +58,9 @@ def failure_alert_sensor(
     """Tell of one failed run."""
     if not alert_webhook.is_set:
         return dg.SkipReason(_UNSET)
+    now = context.instance.get_run_by_id(context.dagster_run.run_id)
+    if now is not None and now.status is dg.DagsterRunStatus.CANCELED:
+        return dg.SkipReason("A person ended it.")
     alert = alert_of(
         context.dagster_run, context.get_step_failure_events(), context.failure_event.message or "", settings.ui_url
     )

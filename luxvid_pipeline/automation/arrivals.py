@@ -379,6 +379,13 @@ def history_of(instance: dg.DagsterInstance) -> History:
     return runs
 
 
+def _make_own_inbox(sources: ListingSources) -> None:
+    """Make the inbox at its usual place; a place that was named may be a disk that is not mounted yet."""
+    usual = sources.settings.home / "inbox"
+    if sources.settings.inbox == str(usual):
+        usual.mkdir(parents=True, exist_ok=True)
+
+
 @dg.sensor(
     name="new_listings_sensor",
     job=direct_listing_job,
@@ -394,6 +401,7 @@ def new_listings_sensor(
     memory = Memory.load(file, context.cursor)
     now = time.time()
     try:
+        _make_own_inbox(listing_sources)
         wait_s = memory.looked_at + listing_sources.inbox.look_every_s - now
         if not memory.after and 0 < wait_s <= listing_sources.inbox.look_every_s:
             said = describe(memory, None, listing_sources)

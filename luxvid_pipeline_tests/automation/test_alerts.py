@@ -137,6 +137,13 @@ def test_a_run_stopped_by_a_budget_waits_for_a_person(instance, hook, home):
     assert "waits for a person: of $10.00" in heard["text"]
 
 
+def test_a_run_that_a_person_ended_is_no_failure(instance, hook, home):
+    run, event = failing_run(instance, LuxVidError("interrupted"))
+    instance.report_run_canceled(instance.get_run_by_id(run.run_id), message="Ended by 'luxvid cancel'.")
+    assert tell(instance, settings_for(home, hook.url), run, event).skip_message == "A person ended it."
+    assert hook.heard == []
+
+
 def test_a_run_that_failed_outside_of_any_step_has_a_reason_too():
     run = dg.DagsterRun(job_name="shoot_scenes_job", tags={"dagster/asset_partition_range_start": "villa|1-arrival"})
     alert = alert_of(run, [], "The process that ran this is gone", "http://ui")

@@ -438,12 +438,24 @@ def test_the_sensor_adds_the_partition_and_requests_a_run_that_says_what_it_is_f
         assert not after_a_reset.run_requests
 
 
-def test_an_inbox_that_is_not_there_is_one_line_and_forgets_nothing(tmp_path, watch):
+def test_an_inbox_that_is_not_there_is_one_line_and_forgets_nothing(tmp_path):
+    watch = Watch(tmp_path, inbox=str(tmp_path / "disk"))
+    watch.inbox.rename(tmp_path / "disk")
+    watch.inbox = tmp_path / "disk"
     watch.drop("villa", "a.jpg", manifest="photos: [{file: a.jpg}]")
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         cursor = tick_of(watch.sources, instance, None).cursor
         watch.inbox.rename(tmp_path / "unmounted")
         tick = tick_of(watch.sources, instance, cursor)
-        assert "the inbox is not there; make this folder" in tick.skip_message
-        assert isinstance(tick, dg.SkipReason)
+    assert isinstance(tick, dg.SkipReason)
+    assert "the inbox is not there; make this folder" in tick.skip_message
+    assert not watch.inbox.exists()
     assert list(json.loads((tmp_path / "arrivals.json").read_text())["folders"]) == ["villa"]
+
+
+def test_the_usual_inbox_is_made_at_the_first_tick(tmp_path):
+    sources = ListingSources(Settings.from_environment({"LUXVID_HOME": str(tmp_path / "home")}))
+    with dg.DagsterInstance.ephemeral() as instance:
+        tick = tick_of(sources, instance, None)
+    assert "0 listings directed" in tick.skip_reason.skip_message
+    assert (tmp_path / "home" / "inbox").is_dir()

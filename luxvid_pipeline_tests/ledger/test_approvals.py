@@ -66,7 +66,7 @@ def test_the_ledger_beside_them_goes_on_counting(url):
     [
         pytest.param({"by": " "}, "nobody's name", id="no-name"),
         pytest.param({"verdict": Verdict.REJECTED, "because": " "}, "needs its reason", id="no-reason"),
-        pytest.param({"at": datetime(2026, 11, 21)}, "without a time zone", id="no-zone"),  # noqa: DTZ001 - the case
+        pytest.param({"at": datetime(2026, 11, 21)}, "without a time zone", id="no-zone"),
     ],
 )
 def test_a_decision_that_nobody_could_account_for_is_refused(changes, words):
