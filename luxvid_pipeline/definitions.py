@@ -1,6 +1,6 @@
 """LuxVid's definitions: the page to read first.
 
-Belongs here: putting assets, jobs and resources together.
+Belongs here: putting assets, jobs, sensors, schedules and resources together.
 Does not belong here: anything else; nothing here needs a secret, a network or a file.
 
 ::
@@ -23,6 +23,7 @@ from luxvid_pipeline.assets.film import property_video
 from luxvid_pipeline.assets.photos import listing_photos, photo_catalogue
 from luxvid_pipeline.assets.score import soundtrack
 from luxvid_pipeline.automation.jobs import JOBS
+from luxvid_pipeline.automation.schedules import HOUSEKEEPING_JOBS, SCHEDULES
 from luxvid_pipeline.automation.sensors import SENSORS
 from luxvid_pipeline.resources.catalogue import ReadSettings, build_resources
 from luxvid_pipeline.resources.progress import ProgressBoard
@@ -48,6 +49,7 @@ def build_defs(
     board: ProgressBoard | None = None,
     overrides: dict[str, object] | None = None,
     sensors: Sequence[dg.SensorDefinition] = SENSORS,
+    schedules: Sequence[dg.ScheduleDefinition] = SCHEDULES,
 ) -> dg.Definitions:
     """Return fresh definitions.
 
@@ -55,12 +57,14 @@ def build_defs(
         read_settings: Called when a run starts; tests pass their own.
         board: Who is told of progress; nobody by default.
         overrides: Resources by name that replace the usual ones.
-        sensors: What requests runs; tests pass theirs, with other times.
+        sensors: What requests runs when something happens; tests pass theirs, with other times.
+        schedules: What requests runs by the clock.
     """
     return dg.Definitions(
         assets=list(ASSETS),
-        jobs=list(JOBS),
+        jobs=[*JOBS, *HOUSEKEEPING_JOBS],
         sensors=list(sensors),
+        schedules=list(schedules),
         # A run is a process already; another one a step costs seconds (docs/orchestration.md).
         executor=dg.in_process_executor,
         resources={**build_resources(read_settings, board), **(overrides or {})},

@@ -3,7 +3,9 @@
 import dagster as dg
 import pytest
 
+from luxvid_pipeline.automation.jobs import STAGE_JOBS
 from luxvid_pipeline.definitions import build_defs
+from luxvid_pipeline.domain.progress import STAGES
 
 SNAPSHOT = {
     "assets": {
@@ -24,6 +26,12 @@ SNAPSHOT = {
             "group": "direction",
             "upstream": ["listing_photos", "photo_catalogue", "storyboard"],
             "io": "table_io",
+            "partitions": "listing",
+        },
+        "animatic": {
+            "group": "direction",
+            "upstream": ["listing_photos", "scene_pairs", "storyboard"],
+            "io": "media_io",
             "partitions": "listing",
         },
         "scene_clips": {
@@ -62,16 +70,41 @@ SNAPSHOT = {
     },
     "jobs": {
         "direct_listing_job": ["listing_photos", "photo_catalogue", "scene_pairs", "storyboard"],
+        "revise_listing_job": ["scene_pairs", "storyboard"],
+        "animatic_job": ["animatic"],
+        "approve_listing_job": ["decide_on_listing"],
         "shoot_scenes_job": ["scene_clips"],
         "score_listing_job": ["soundtrack"],
         "assemble_film_job": ["property_video"],
         "deliver_listing_job": ["delivery_package"],
         "report_spend_job": ["spend_report"],
         "score_models_job": ["model_scorecard"],
+        "reconcile_ledger_job": ["settle_rows"],
+        "retire_listings_job": ["retire_due_listings"],
     },
-    "checks": {"property_video": ["film_is_as_long_as_its_scenes", "film_is_as_loud_as_agreed"]},
-    "sensors": [],
-    "schedules": [],
+    "checks": {
+        "listing_photos": ["photos_are_enough", "photos_are_varied"],
+        "photo_catalogue": ["catalogue_is_complete", "catalogue_knows_the_rooms"],
+        "property_video": [
+            "film_is_as_long_as_its_scenes",
+            "film_is_as_loud_as_agreed",
+            "film_is_what_platforms_take",
+        ],
+        "scene_pairs": ["all_scenes_are_shot", "pairs_are_valid"],
+        "soundtrack": ["score_has_no_seam"],
+    },
+    # Paid work is never a surprise: what runs by itself uses local engines until somebody chooses others.
+    "sensors": {
+        "new_listings_sensor": "RUNNING",
+        "listing_progress_sensor": "RUNNING",
+        "failure_alert_sensor": "RUNNING",
+        "budget_alert_sensor": "RUNNING",
+    },
+    "schedules": {
+        "daily_spend_schedule": "RUNNING 20 0 * * * UTC",
+        "reconcile_schedule": "RUNNING */10 * * * * UTC",
+        "retention_schedule": "RUNNING 30 3 * * * UTC",
+    },
 }
 
 
@@ -92,7 +125,7 @@ def test_the_graph_is_the_one_that_was_agreed(defs):
         for key in graph.get_all_asset_keys()
     }
     jobs = {
-        job.name: sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
+        job.name: sorted(node.name for node in job.nodes)
         for job in defs.resolve_all_job_defs()
         if not job.name.startswith("__")
     }
@@ -103,8 +136,11 @@ def test_the_graph_is_the_one_that_was_agreed(defs):
         "assets": assets,
         "jobs": jobs,
         "checks": checks,
-        "sensors": [sensor.name for sensor in defs.sensors or []],
-        "schedules": [schedule.name for schedule in defs.schedules or []],
+        "sensors": {sensor.name: sensor.default_status.value for sensor in defs.sensors or []},
+        "schedules": {
+            each.name: f"{each.default_status.value} {each.cron_schedule} {each.execution_timezone}"
+            for each in defs.schedules or []
+        },
     } == SNAPSHOT
 
 
@@ -117,10 +153,18 @@ def test_every_asset_has_what_its_users_look_for(defs):
         assert spec.code_version, spec.key
 
 
-def test_every_job_says_what_it_is_for(defs):
-    for job in defs.resolve_all_job_defs():
-        if not job.name.startswith("__"):
-            assert job.description, job.name
+def test_every_job_sensor_and_schedule_says_what_it_is_for(defs):
+    jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
+    for each in (*jobs, *defs.sensors, *defs.schedules):
+        assert each.description, each.name
+        assert len(each.description) < 200, each.name
+
+
+def test_every_stage_that_is_requested_has_a_job_and_every_job_of_a_sensor_is_there(defs):
+    jobs = {job.name for job in defs.resolve_all_job_defs()}
+    assert set(STAGE_JOBS) == set(STAGES)
+    assert {job.name for sensor in defs.sensors if sensor.has_jobs for job in sensor.jobs} <= jobs
+    assert {schedule.job_name for schedule in defs.schedules} <= jobs
 
 
 def test_fresh_definitions_can_be_built_with_other_resources():

@@ -74,3 +74,6 @@ def retention_schedule(
 
 
 SCHEDULES = (daily_spend_schedule, reconcile_schedule, retention_schedule)
+
+HOUSEKEEPING_JOBS = (reconcile_ledger_job, retire_listings_job)
+"""Jobs that make no asset; beside ``jobs.JOBS``."""
