@@ -90,6 +90,7 @@ SNAPSHOT = {
             "film_is_as_loud_as_agreed",
             "film_is_what_platforms_take",
         ],
+        "scene_clips": ["clip_is_true_to_its_photos"],
         "scene_pairs": ["all_scenes_are_shot", "pairs_are_valid"],
         "soundtrack": ["score_has_no_seam"],
     },

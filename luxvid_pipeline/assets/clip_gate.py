@@ -3,8 +3,8 @@
 Belongs here: asking for the measures and the verdict where the engine has not done so, their events and metadata.
 Does not belong here: measuring (``media/measures/``), thresholds (``domain/gates.py``), other takes (``takes.py``).
 
-A check of Dagster belongs to an output, and ``scene_clips`` has none (decision 0002). So each scene's verdict is logged
-as the event that a check would log: it is kept with the run and its partition, and the review page reads it.
+Dagster evaluates a check once a run, for one partition; a run of ``scene_clips`` shoots many (decisions 0002, 0016). So
+each scene's verdict is logged, as its materialisation is, the moment its clip is kept.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from typing import Any
 
 import dagster as dg
 
+from luxvid_pipeline import checks
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.gates import EngineKind, Fault, engine_kind, judge_clip
 from luxvid_pipeline.domain.ports import ClipRequest, Engine
 from luxvid_pipeline.media.measures.clip import glance_at_clip, measure_clip
 
-CHECK = "clip_is_true_to_its_photos"
 _FIGURES = (
     "first_ssim",
     "last_ssim",
@@ -87,8 +87,8 @@ def gate_event(partition: str, facts: Mapping[str, Any]) -> dg.AssetCheckEvaluat
         return None
     well = bool(gate["passed"]) and not gate["faults"]
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey("scene_clips"),
-        check_name=CHECK,
+        asset_key=checks.CLIPS,
+        check_name=checks.CLIP_CHECK,
         passed=well,
         partition=partition,
         blocking=False,

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from luxvid_pipeline import checks
 from luxvid_pipeline.assets.approval import ApprovalGate
 from luxvid_pipeline.assets.clip_gate import gate_event, gate_facts, gate_metadata
 from luxvid_pipeline.assets.metadata import (
@@ -74,6 +75,7 @@ class _Stage:
     # Each scene is recorded by its own event as soon as its clip is kept; an output would record every partition of
     # the run at its end, left-out scenes included, and none if one of them failed.
     output_required=False,
+    check_specs=checks.CLIP_CHECKS,
     backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=7),
 )
 def scene_clips(
@@ -85,7 +87,7 @@ def scene_clips(
     media_store: dg.ResourceParam[MediaStore],
     progress: dg.ResourceParam[ProgressBoard],
     listing_approvals: dg.ResourceParam[ListingApprovals],
-) -> Iterator[dg.Output[StoredFile]]:
+) -> Iterator[dg.Output[None]]:
     """One silent clip a scene in the film's own format; all scenes of a listing are shot at the same time."""
     if not context.partition_keys:
         raise InputError(
@@ -111,7 +113,8 @@ def scene_clips(
     # A loop of its own: when the run is ended, it cancels the scenes in flight and waits until they have cleaned up;
     # Dagster's loop for asynchronous assets leaves them behind.
     _raise_failures(run_to_its_end(_shoot_all(stage, planned)))
-    yield from ()  # An asset without an output is a generator that yields nothing.
+    # Each scene has logged what its check says; Dagster still waits for the check's own output.
+    yield dg.Output(None, output_name=ASSET.path[-1] + "_" + checks.CLIP_CHECK)
 
 
 async def _shoot_all(stage: _Stage, planned: Mapping[str, ClipRequest]) -> dict[str, BaseException | None]:
