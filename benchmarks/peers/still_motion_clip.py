@@ -1,9 +1,10 @@
 """A slow zoom by still-motion, as its README does it; run by the interpreter that has it.
 
-Usage: still_motion_clip.py PHOTO OUT SECONDS FFMPEG CRF PRESET
+Usage: still_motion_clip.py PHOTO OUT SECONDS FFMPEG CRF PRESET. Prints the seconds the clip took, imports left out.
 """
 
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -19,4 +20,6 @@ def main() -> None:
     KenBurns(photo, duration=float(seconds), zoom_start=1.0, zoom_end=1.18).render(Path(out), config)
 
 
+start = time.perf_counter()
 main()
+print(time.perf_counter() - start)
