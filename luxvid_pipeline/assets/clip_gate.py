@@ -17,7 +17,7 @@ from luxvid_pipeline import checks
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.gates import EngineKind, Fault, engine_kind, judge_clip
 from luxvid_pipeline.domain.ports import ClipRequest, Engine
-from luxvid_pipeline.media.measures.clip import glance_at_clip, measure_clip
+from luxvid_pipeline.media.measures.clip import glance_at_clip
 
 _FIGURES = (
     "first_ssim",
@@ -40,8 +40,8 @@ _FIGURES = (
 def gate_facts(clip: Path, request: ClipRequest, engine: Engine) -> dict[str, Any]:
     """Return what is known of a clip's quality, as JSON for its record.
 
-    A hosted engine's takes were measured when they were shot. The local camera's clip gets a glance at its key frames,
-    which finds what could be wrong with it; measuring every frame would make a local film a third slower.
+    A hosted engine's takes were measured when they were shot. A clip without takes, the local camera's, gets a glance
+    at its key frames, which finds what could be wrong with it; measuring every frame would make a film a third slower.
 
     Raises:
         MediaError: The local camera's clip is black, frozen, or not in the film's format: it must not go out.
@@ -51,10 +51,9 @@ def gate_facts(clip: Path, request: ClipRequest, engine: Engine) -> dict[str, An
         verdict = {"passed": taken.passed, "told": taken.told, "faults": list(taken.faults), "score": taken.score}
         return {"gate": {**verdict, "measures": dict(taken.measures)}}
     kind = engine_kind(engine.name)
-    look = glance_at_clip if kind is EngineKind.LOCAL else measure_clip
     doing = f"measuring {request.shot.scene} of {request.listing}"
     last = request.last.path if request.last is not None else None
-    measures = look(clip, first_photo=request.first.path, last_photo=last, doing=doing)
+    measures = glance_at_clip(clip, first_photo=request.first.path, last_photo=last, doing=doing)
     found = judge_clip(
         measures,
         request.shot.scene,

@@ -23,7 +23,11 @@ from luxvid_pipeline_tests.fakes import FakeComposer
 def test_clips_and_score_become_a_film_that_passes_its_checks(shot):
     result = shot.assemble()
     evaluations = {each.check_name: each for each in result.get_asset_check_evaluations()}
-    assert set(evaluations) == {"film_is_as_long_as_its_scenes", "film_is_as_loud_as_agreed"}
+    assert set(evaluations) == {
+        "film_is_as_long_as_its_scenes",
+        "film_is_as_loud_as_agreed",
+        "film_is_what_platforms_take",
+    }
     assert all(each.passed for each in evaluations.values())
     told = shot.latest("property_video")
     assert told["duration_s"] == 14.0

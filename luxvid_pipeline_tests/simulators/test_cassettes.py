@@ -103,7 +103,7 @@ def test_a_recorded_session_gets_replies_of_the_recorded_shape(sim, client, name
 
 def test_the_recorded_life_of_a_prediction_is_lived_again(sim, client):
     sim.speed = 0.01
-    sim.script.prediction("", script.latency(start_s=50, run_s=40))
+    sim.script.prediction("", script.latency(start_s=50, run_s=200))
     seen, reply = [], None
     for request, status, headers, body in recorded("run.yaml"):
         if request["method"] == "POST":
