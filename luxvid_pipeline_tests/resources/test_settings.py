@@ -193,7 +193,8 @@ def test_a_listing_in_the_inbox_is_found_by_its_folder_name(tmp_path):
 
 
 def test_definitions_load_without_secret_home_or_network():
-    code = "import luxvid_pipeline.definitions as d; print(*(s.key.to_user_string() for s in d.defs.resolve_all_asset_specs()))"
+    names = "(spec.key.to_user_string() for spec in d.defs.resolve_all_asset_specs())"
+    code = f"import luxvid_pipeline.definitions as d; print(*{names})"
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PATH": ""}, capture_output=True, text=True, check=True, cwd=PACKAGE.parent
     )
