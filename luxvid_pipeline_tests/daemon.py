@@ -148,7 +148,7 @@ class Daemon:
         (self.home / "instant" / "fail" / f"{listing}.{scene}").write_text(str(times))
 
 
-def wait_for(come: Callable[[], Any], timeout_s: float, what: str, *, every_s: float = 0.1) -> Any:
+def wait_for(come: Callable[[], Any], timeout_s: float, what: str, *, every_s: float = 0.3) -> Any:
     """Wait until something has come and return it.
 
     Raises:
