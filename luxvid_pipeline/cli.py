@@ -131,7 +131,7 @@ def status(
     listing: Annotated[str | None, typer.Argument(metavar="KEY", help="Listing key; default: all listings.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how far each listing is: photos, scenes, score, film."""
+    """Say how far each listing is, and what waits for whom."""
     from luxvid_pipeline.listing_status import statuses  # noqa: PLC0415 - loads Dagster
     from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
 
@@ -142,10 +142,11 @@ def status(
     if not rows:
         out.print("No listings yet. Make one: luxvid render FOLDER")
         return
-    table = Table("listing", "photos", "approval", "scenes", "score", "last run", box=None, pad_edge=False)
+    table = Table("listing", "photos", "approval", "scenes", "score", "package", box=None, pad_edge=False)
+    table.add_column("runs")
     table.add_column("film", overflow="fold")
     for row in rows:
-        if row.rejected:
+        if row.folder:
             continue
         photos = f"{row.kept} of {row.photos}" if row.photos else "–"
         scenes = f"{len(row.clips)} of {row.planned}" if row.planned else "–"
@@ -155,14 +156,19 @@ def status(
             "–" if row.approval in {"", "not_needed"} else row.approval,
             scenes,
             "yes" if row.score else "–",
-            escape(row.last_run or "–"),
+            "yes" if row.package else "–",
+            escape("\n".join(row.working) or row.last_run or "–"),
             escape(row.film or "–"),
         )
     if table.row_count:
         out.print(table)
     for row in rows:
+        for wait in row.waits:
+            out.print(f"[yellow]waits[/]     {escape(row.listing)}: {escape(wait)}")
         if row.rejected:
             out.print(f"[yellow]rejected[/]  {escape(row.folder)}: {escape(row.rejected)}")
+        if row.arriving:
+            out.print(f"arriving  {escape(row.folder)}: {escape(row.arriving)}")
 
 
 @app.command()

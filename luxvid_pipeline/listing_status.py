@@ -4,23 +4,34 @@ Belongs here: reading the instance and the store for ``luxvid status``.
 Does not belong here: printing (``cli.py``), changing anything.
 """
 
+import json
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
 
-from luxvid_pipeline.domain.arrivals import Rejection
-from luxvid_pipeline.domain.errors import InputError, ListingKeyError
+from luxvid_pipeline.automation.arrivals import Memory
+from luxvid_pipeline.automation.jobs import STAGE_JOBS
+from luxvid_pipeline.automation.listing_runs import runs_of
+from luxvid_pipeline.automation.survey import Surveyor
+from luxvid_pipeline.domain.arrivals import Rejection, State
+from luxvid_pipeline.domain.errors import InputError, ListingKeyError, LuxVidError
 from luxvid_pipeline.domain.keys import check_listing_key, listing_key_from_name, scene_partition_key
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.photos import PhotoRecord, Verdict
+from luxvid_pipeline.domain.progress import next_steps
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.domain.tables import from_table
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import TableIOManager, media_key
 from luxvid_pipeline.local_runs import open_instance
 from luxvid_pipeline.partitions import listing_partitions
+from luxvid_pipeline.providers.local.composer import LocalComposer
 from luxvid_pipeline.resources.approvals import ListingApprovals, opened_approvals
+from luxvid_pipeline.resources.engines import engine_for
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.settings import Settings
@@ -37,8 +48,12 @@ class ListingStatus:
         clips: Scene keys whose clip is finished.
         score: Whether the score is finished.
         film: The film's address, or None.
+        package: The address of what goes out, or None.
+        working: Runs that are queued or under way, ``shoot_scenes_job started``.
+        waits: What does not go on by itself and why, a line each; only looked for where no run is under way.
         last_run: State of the last run and its job.
         rejected: In the row of a folder of the inbox that is rejected: why. Empty in a listing's.
+        arriving: In the row of a folder of the inbox that is still arriving: what it waits for.
         folder: That folder's name; ``listing`` is then the key it would have.
         approval: ``not_needed``, ``missing``, ``approved`` or ``rejected``, of the plan as it is now; empty before
             there is one.
@@ -52,13 +67,17 @@ class ListingStatus:
     score: bool
     film: str | None
     last_run: str | None
+    package: str | None = None
+    working: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ()
     rejected: str = ""
+    arriving: str = ""
     folder: str = ""
     approval: str = ""
 
 
 def statuses(settings: Settings, listing: str | None = None) -> list[ListingStatus]:
-    """Return the state of one listing or of all, by key; a rejected folder of the inbox has a row of its own.
+    """Return the state of one listing or of all, by key; folders of the inbox that are none yet have rows of their own.
 
     Raises:
         InputError: There is no such listing.
@@ -66,28 +85,50 @@ def statuses(settings: Settings, listing: str | None = None) -> list[ListingStat
     if listing is not None:
         check_listing_key(listing)
     store = open_media_store(settings)
-    rejected = [(_key_of(each.folder), each) for each in rejected_listings(settings)]
+    waiting = [
+        *(_inbox_row(folder, arriving=why) for folder, why in _arriving(settings).items()),
+        *(_inbox_row(each.folder, rejected=each.reason) for each in rejected_listings(settings)),
+    ]
     with open_instance(settings) as instance, opened_approvals(settings) as approvals:
         known = sorted(instance.get_dynamic_partitions(str(listing_partitions.name)))
-        if listing is not None and listing not in {*known, *(key for key, _ in rejected)}:
+        if listing is not None and listing not in {*known, *(row.listing for row in waiting)}:
             raise InputError(f"there is no listing {listing!r}; known: {', '.join(known) or 'none'}")
-        rows = [_status(store, instance, approvals, key) for key in known if listing in (None, key)]
-    return rows + [_rejected(key, why) for key, why in rejected if listing in (None, key)]
+        reader = _Reader(settings, store, instance, approvals)
+        rows = [reader.status(key) for key in known if listing in (None, key)]
+    return rows + [row for row in waiting if listing in (None, row.listing)]
 
 
 def rejected_listings(settings: Settings) -> list[Rejection]:
     """Return the folders of the inbox that no film can be made of as they are, by name."""
-    inbox = Path(settings.inbox)
-    return [
-        each
-        for each in ListingSources(settings).rejections()
-        if "://" in settings.inbox or (inbox / each.folder).is_dir()  # nobody may be watching since it was taken out
-    ]
+    return [each for each in ListingSources(settings).rejections() if _is_in_the_inbox(settings, each.folder)]
 
 
-def _rejected(key: str, why: Rejection) -> ListingStatus:
+def _arriving(settings: Settings) -> dict[str, str]:
+    """Return the folders that the sensor has seen and that have not come in to their end, with what they wait for."""
+    file = settings.home / "arrivals.json"
+    try:
+        memory = Memory.load(file, str(json.loads(file.read_text())["name"]))
+    except (OSError, ValueError, KeyError):
+        return {}  # nobody has watched the inbox yet
+    reasons = {
+        State.ARRIVING: f"it is taken once nothing in it has changed for {settings.settle_s:g} s",
+        State.INCOMPLETE: "photos that its listing.yaml names are not all there",
+    }
+    return {
+        name: reasons[folder.state]
+        for name, folder in sorted(memory.folders.items())
+        if folder.state in reasons and not folder.key and _is_in_the_inbox(settings, name)
+    }
+
+
+def _is_in_the_inbox(settings: Settings, folder: str) -> bool:
+    """Whether a folder is still there; nobody may be watching since it was taken out."""
+    return "://" in settings.inbox or (Path(settings.inbox) / folder).is_dir()
+
+
+def _inbox_row(folder: str, *, rejected: str = "", arriving: str = "") -> ListingStatus:
     return ListingStatus(
-        listing=key,
+        listing=_key_of(folder),
         photos=0,
         kept=0,
         planned=0,
@@ -95,8 +136,9 @@ def _rejected(key: str, why: Rejection) -> ListingStatus:
         score=False,
         film=None,
         last_run=None,
-        rejected=why.reason,
-        folder=why.folder,
+        rejected=rejected,
+        arriving=arriving,
+        folder=folder,
     )
 
 
@@ -108,29 +150,74 @@ def _key_of(folder: str) -> str:
         return folder
 
 
-def _status(
-    store: MediaStore, instance: dg.DagsterInstance, approvals: ListingApprovals, listing: str
-) -> ListingStatus:
-    tables = TableIOManager(store)
-    photos = tables.load_partition("listing_photos", listing, missing_ok=True)
-    pairs = tables.load_partition("scene_pairs", listing, missing_ok=True)
-    records = from_table(photos, PhotoRecord) if photos is not None else []
-    planned = [pair for pair in from_table(pairs, ScenePair) if not pair.left_out] if pairs is not None else []
-    film = store.find(media_key("property_video", listing))
-    runs = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": listing}), limit=1) or instance.get_runs(
-        dg.RunsFilter(tags={"luxvid/listing": listing}), limit=1
-    )
-    return ListingStatus(
-        listing=listing,
-        photos=len(records),
-        kept=sum(record.verdict is Verdict.KEPT for record in records),
-        planned=len(planned),
-        clips=tuple(key for key in SCENE_KEYS if _has_clip(store, listing, key)),
-        score=store.find(media_key("soundtrack", listing)) is not None,
-        film=f"{store.base}/{film.key}" if film else None,
-        last_run=f"{runs[0].job_name} {runs[0].status.value.lower()}" if runs else None,
-        approval=approvals.state(listing).value if pairs is not None else "",
-    )
+class _Reader:
+    """Reads one listing after the other."""
+
+    def __init__(
+        self, settings: Settings, store: MediaStore, instance: dg.DagsterInstance, approvals: ListingApprovals
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._instance = instance
+        self._approvals = approvals
+
+    def status(self, listing: str) -> ListingStatus:
+        store, tables = self._store, TableIOManager(self._store)
+        photos = tables.load_partition("listing_photos", listing, missing_ok=True)
+        pairs = tables.load_partition("scene_pairs", listing, missing_ok=True)
+        records = from_table(photos, PhotoRecord) if photos is not None else []
+        planned = [pair for pair in from_table(pairs, ScenePair) if not pair.left_out] if pairs is not None else []
+        runs = [record.dagster_run for record in runs_of(self._instance, listing)]
+        working = tuple(_named(run) for run in runs if not run.is_finished)
+        return ListingStatus(
+            listing=listing,
+            photos=len(records),
+            kept=sum(record.verdict is Verdict.KEPT for record in records),
+            planned=len(planned),
+            clips=tuple(key for key in SCENE_KEYS if _has_clip(store, listing, key)),
+            score=store.find(media_key("soundtrack", listing)) is not None,
+            film=self._address("property_video", listing),
+            package=self._address("delivery_package", listing),
+            working=working,
+            waits=() if working else self._waits(listing),
+            last_run=_named(runs[-1]) if runs else None,
+            approval=self._approvals.state(listing).value if pairs is not None else "",
+        )
+
+    def _address(self, asset: str, listing: str) -> str | None:
+        found = self._store.find(media_key(asset, listing))
+        return f"{self._store.base}/{found.key}" if found else None
+
+    def _waits(self, listing: str) -> tuple[str, ...]:
+        """Return what the progress sensor would say of a listing."""
+        try:
+            survey = self._surveyor.survey(listing)
+            attempts = self._settings.scene_attempts
+            steps = next_steps(listing, survey.stages, survey.runs, now=time.time(), attempts=attempts)
+        except LuxVidError as error:
+            return (str(error),)
+        # Scenes and score wait for the same word; it is said once.
+        waits = dict.fromkeys((*steps.waits, *filter(None, [survey.told])))
+        if not waits and steps.look_again_at is not None:
+            waits = {f"tried again at {datetime.fromtimestamp(steps.look_again_at, UTC):%H:%M:%S} UTC": None}
+        return tuple(waits)
+
+    @cached_property
+    def _surveyor(self) -> Surveyor:
+        """As the sensor has it, with the engines this environment names; raises where they cannot be used."""
+        return Surveyor(
+            self._instance,
+            store=self._store,
+            clips=engine_for("clips", self._settings),
+            score=engine_for("score", self._settings),
+            spare=LocalComposer(),
+            approvals=self._approvals,
+            jobs={stage: job.name for stage, job in STAGE_JOBS.items()},
+        )
+
+
+def _named(run: dg.DagsterRun) -> str:
+    return f"{run.job_name} {run.status.value.lower()}"
 
 
 def _has_clip(store: MediaStore, listing: str, scene: str) -> bool:

@@ -143,9 +143,7 @@ class Surveyor:
         urgency = self._urgency(listing, records)
         if latest is None or not direction.is_done:
             return Survey(stages=(direction,), runs=tuple(tries), urgency=urgency)
-        made_by = next((record for record in directions if record.dagster_run.run_id == latest.run_id), None)
-        tags = made_by.dagster_run.tags if made_by else {}
-        if TERMINAL_TAG in tags and FORGIVEN_TAG not in tags:
+        if _is_left_to_a_terminal(directions, latest.run_id):
             return Survey(told="was directed in a terminal, where 'luxvid render' goes on with it")
         stages = self._after_direction(listing, latest)
         return Survey(stages=(direction, *stages), runs=(*tries, *runs), urgency=urgency)
@@ -191,7 +189,9 @@ class Surveyor:
         if "delivery" in self._jobs:
             film_id, delivery_id = ids.get("property_video", 0), ids.get("delivery_package", 0)
             item = Item(name="delivery", made_from=short([film_id]), current=delivery_id > film_id > 0)
-            stages.append(Stage(name="delivery", items=(item,), after=("film",)))
+            # What somebody said no to does not go out, though it was made before.
+            no = held if state is ApprovalState.REJECTED else ""
+            stages.append(Stage(name="delivery", items=(item,), after=("film",), held=no))
         return tuple(stages)
 
     def _film_began_at(self, listing: str) -> float:
@@ -382,6 +382,20 @@ def _is_curable(chain: list[Any]) -> bool:
     kinds = [getattr(errors, each.cls_name or "", None) for each in chain]
     own = [kind for kind in kinds if isinstance(kind, type) and kind is not errors.ScenesFailedError]
     return not own or may_be_cured(own[0])
+
+
+def _is_left_to_a_terminal(directions: list[dg.RunRecord], run_id: str) -> bool:
+    """Whether the direction that a run made or revised came from ``luxvid render``, which goes on with it.
+
+    A note given with ``luxvid direct`` leaves a listing with whoever had it.
+    """
+    runs = [record.dagster_run for record in directions]
+    made = next((at for at, run in enumerate(runs) if run.run_id == run_id), None)
+    if made is None:
+        return False
+    owners = [run for run in runs[: made + 1] if TERMINAL_TAG not in run.tags or run.job_name not in _OTHER_JOBS]
+    tags = owners[-1].tags if owners else runs[made].tags
+    return TERMINAL_TAG in tags and FORGIVEN_TAG not in tags and FORGIVEN_TAG not in runs[made].tags
 
 
 def _is_unfinished(record: dg.RunRecord) -> bool:

@@ -266,6 +266,14 @@ def test_what_was_directed_in_a_terminal_is_left_to_it(desk):
     assert stages(desk.look()) == ["scenes", "score"]
 
 
+def test_a_note_given_in_a_terminal_leaves_a_listing_with_the_daemon(desk):
+    assert desk.take_on()[-1] == "film"
+    note = {"luxvid/pid": "1", "dagster/partition": "villa-test"}
+    desk.studio.run("revise_listing_job", tags=note)
+    # The same pairs again: only the film has to be confirmed.
+    assert desk.take_on() == ["film"]
+
+
 def test_another_engine_in_the_settings_makes_no_finished_film_anew(desk):
     assert desk.take_on()[-1] == "film"
     desk.studio.overrides["clip_generator"].engine = "dear/camera"
@@ -281,6 +289,21 @@ def test_a_listing_that_waits_for_approval_costs_nothing_until_it_is_given(desk)
     desk.approvals.decide("villa-test", Verdict.APPROVED, by="Ann", estimate_usd=(Decimal(0), Decimal(0)))
     desk.past_s = 6
     assert stages(desk.look()) == ["scenes", "score"]
+
+
+def test_a_film_whose_plan_is_rejected_afterwards_does_not_go_out(desk, monkeypatch):
+    monkeypatch.setitem(JOBS, "delivery", "deliver_listing_job")
+    store, key = desk.studio.store, manifest_key("villa-test")
+    store.put_bytes(store.read_bytes(key).replace(b'"approval": "auto"', b'"approval": "required"'), key)
+    desk.approvals.decide("villa-test", Verdict.APPROVED, by="Ann", estimate_usd=(Decimal(0), Decimal(0)))
+    for make in (desk.studio.score, desk.studio.shoot, desk.studio.assemble):
+        make()
+    assert stages(desk.look()) == ["delivery"]
+    no = "too dark"
+    desk.approvals.decide("villa-test", Verdict.REJECTED, by="Ann", estimate_usd=(Decimal(0), Decimal(0)), because=no)
+    look = desk.look(go_round=True)
+    assert not look.requests
+    assert "villa-test: its plan was rejected: change it with 'luxvid direct villa-test'" in look.told
 
 
 def test_one_listing_that_cannot_be_read_holds_up_no_other(desk):
