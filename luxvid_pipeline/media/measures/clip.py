@@ -12,14 +12,24 @@ import numpy as np
 from luxvid_pipeline.domain.measured import ClipMeasures
 from luxvid_pipeline.media.measures.camera_motion import follow
 from luxvid_pipeline.media.measures.faults import find_at_a_glance, find_faults, is_black
-from luxvid_pipeline.media.measures.fidelity import Likeness, Photo, as_framed, features, likeness, read_photo
-from luxvid_pipeline.media.measures.look import Look, look_at
+from luxvid_pipeline.media.measures.fidelity import (
+    Likeness,
+    Photo,
+    as_framed,
+    coarse_features,
+    features,
+    glance_at_photo,
+    likeness,
+    read_photo,
+)
+from luxvid_pipeline.media.measures.look import Grey, Look, look_at
 from luxvid_pipeline.media.measures.sharpness import added_blur_px
 from luxvid_pipeline.media.measures.steadiness import judder_px
 from luxvid_pipeline.media.measures.straightness import bending
 from luxvid_pipeline.media.probe import probe_video
 
 _DRIFT_LOOKS = 5
+_CLEARLY_ALIKE = 0.8
 
 
 def measure_clip(clip: Path, *, first_photo: Path, last_photo: Path | None = None, doing: str = "") -> ClipMeasures:
@@ -87,7 +97,8 @@ def glance_at_clip(clip: Path, *, first_photo: Path, last_photo: Path | None = N
     look = look_at(clip, doing=doing, with_wholes=False, only_key_frames=True)
     motion = follow(look)
     frozen_s, tail_s, black_s = find_at_a_glance(look, motion, 1 / look.fps)
-    last = read_photo(last_photo) if last_photo is not None else None
+    first_ssim = _glanced_ssim(look.greys[0], first_photo)
+    last_ssim = _glanced_ssim(look.greys[-1], last_photo) if last_photo is not None else None
     travel_x, travel_y = motion.travel()
     return ClipMeasures(
         frames=facts.frames,
@@ -96,8 +107,8 @@ def glance_at_clip(clip: Path, *, first_photo: Path, last_photo: Path | None = N
         width_px=facts.width_px,
         height_px=facts.height_px,
         constant_rate=facts.constant_rate,
-        first_ssim=round(likeness(look.greys[0], read_photo(first_photo)).ssim, 4),
-        last_ssim=round(likeness(look.greys[-1], last).ssim, 4) if last is not None else None,
+        first_ssim=round(first_ssim, 4),
+        last_ssim=round(last_ssim, 4) if last_ssim is not None else None,
         drift_ssim=1.0,
         zoom=round(motion.zoom(), 4),
         travel_x=round(travel_x, 4),
@@ -119,6 +130,12 @@ def glance_at_clip(clip: Path, *, first_photo: Path, last_photo: Path | None = N
         softest_px=0.0,
         thorough=False,
     )
+
+
+def _glanced_ssim(frame: Grey, photo: Path) -> float:
+    """How like a frame is to a photo, by coarse features; where they leave a doubt, by all of them."""
+    glanced = likeness(frame, glance_at_photo(photo), coarse_features(frame)).ssim
+    return glanced if glanced >= _CLEARLY_ALIKE else max(glanced, likeness(frame, read_photo(photo)).ssim)
 
 
 def _drift(look: Look, first: Photo, last: Photo | None) -> float:

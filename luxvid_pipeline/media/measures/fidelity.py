@@ -5,12 +5,15 @@ Belongs here: structural similarity, laying a photo on a frame.
 Does not belong here: what two photos have in common (``media/overlap.py``), thresholds.
 """
 
+import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.media.measures.look import WIDTH_PX, Grey
@@ -66,16 +69,26 @@ def read_photo(path: Path) -> Photo:
     Raises:
         MediaError: It cannot be read.
     """
+    return _read_photo(path, _LEAST_WIDTH_PX, features)
+
+
+def glance_at_photo(path: Path) -> Photo:
+    """Read a photo for a comparison with ``coarse_features``; its ``large`` may be as small as its ``small``.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    return _read_photo(path, _LONG_SIDE_PX, coarse_features)
+
+
+def _read_photo(path: Path, least_width_px: int, features_of: "Callable[[Grey], Features]") -> Photo:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise MediaError(f"{path.name} cannot be read: {error.strerror}; run the asset listing_photos again") from error
-    picture = None
-    for reduced in (4, 2):
-        shrunk = decode_reduced_jpeg(data, reduced)
-        if shrunk is not None and shrunk.shape[1] >= _LEAST_WIDTH_PX:
-            picture = shrunk
-            break
+    width = _width_px(data)
+    reduced = next((by for by in (4, 2) if width >= by * least_width_px), 1)
+    picture = decode_reduced_jpeg(data, reduced) if reduced > 1 else None
     if picture is None:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if picture is None:
@@ -85,8 +98,17 @@ def read_photo(path: Path) -> Photo:
     scale = _LONG_SIDE_PX / max(large.shape)
     size = (max(2, round(large.shape[1] * scale)), max(2, round(large.shape[0] * scale)))
     small = np.asarray(cv2.resize(large, size, interpolation=cv2.INTER_AREA), np.uint8)
-    points, descriptors = features(small)
+    points, descriptors = features_of(small)
     return Photo(path.name, small, large, points, descriptors)
+
+
+def _width_px(data: bytes) -> int:
+    """The width a JPEG's header states; 0 for any other file, which is then read whole."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "MPO")) as image:
+            return image.width
+    except (OSError, SyntaxError, Image.DecompressionBombError):
+        return 0
 
 
 def features(grey: Grey) -> "Features":
@@ -96,6 +118,17 @@ def features(grey: Grey) -> "Features":
         return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
     rooted = np.sqrt(described / np.maximum(described.sum(axis=1, keepdims=True), 1e-7))
     return np.array([point.pt for point in found], np.float32), np.asarray(rooted, np.float32)
+
+
+def coarse_features(grey: Grey) -> "Features":
+    """Return the features of a picture's half, in pixels of the whole: a quarter of the work.
+
+    They tell what the picture shows, and where to a third of a pixel.
+    """
+    half = (max(2, grey.shape[1] // 2), max(2, grey.shape[0] // 2))
+    points, descriptors = features(np.asarray(cv2.resize(grey, half, interpolation=cv2.INTER_AREA), np.uint8))
+    by = np.array([grey.shape[1] / half[0], grey.shape[0] / half[1]], np.float32)
+    return (points + np.float32(0.5)) * by - np.float32(0.5), descriptors
 
 
 Features = tuple[NDArray[np.float32], NDArray[np.float32]]
