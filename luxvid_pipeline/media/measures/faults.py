@@ -24,8 +24,8 @@ scale and 98 of 100 pixels; a night view has more light than that in its windows
 
 _SPAN_S = 0.5
 _UNMOVED_PX = 0.3
-_SAME = 0.8
-_SAME_IN_PART = 2.5
+_SAME = 1.8
+_SAME_IN_PART = 3.5
 _GRID = (8, 6)
 _FLASH = 6.0
 _FLASH_IN_PART = 18.0
