@@ -11,8 +11,9 @@ is not kept at all, so the check that tells the verdict has nothing left to bloc
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import dagster as dg
 
@@ -27,6 +28,7 @@ from luxvid_pipeline.domain.gates import judge_sound
 from luxvid_pipeline.domain.measured import SoundMeasures
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.photos import CataloguedPhoto, PhotoRecord, Verdict
+from luxvid_pipeline.domain.proof import gaps
 from luxvid_pipeline.domain.rooms import Room
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.media.film import FilmFacts
@@ -36,6 +38,7 @@ from luxvid_pipeline.partitions import listing_scene_partitions
 
 PHOTOS, CATALOGUE, PAIRS = (dg.AssetKey(name) for name in ("listing_photos", "photo_catalogue", "scene_pairs"))
 CLIPS, SCORE, FILM = (dg.AssetKey(name) for name in ("scene_clips", "soundtrack", "property_video"))
+PACKAGE = dg.AssetKey("delivery_package")
 
 LEAST_PHOTOS = 14
 """Two for each of the seven scenes."""
@@ -122,6 +125,38 @@ FILM_CHECKS = (
         asset=FILM,
         description="Every figure of the file is within the delivery table (`luxvid inspect` prints it).",
         blocking=True,
+    ),
+)
+
+PACKAGE_CHECKS = (
+    dg.AssetCheckSpec(
+        "package_is_what_platforms_take",
+        asset=PACKAGE,
+        description="Every finished film and teaser is within the delivery table and as long as planned.",
+        blocking=True,
+    ),
+    dg.AssetCheckSpec(
+        "unbranded_files_name_nobody",
+        asset=PACKAGE,
+        description="No unbranded file says who sells: not in its name, its bytes or its picture.",
+        blocking=True,
+    ),
+    dg.AssetCheckSpec(
+        "manifest_covers_every_second",
+        asset=PACKAGE,
+        description="The manifest names scene, maker and photographs of every second of every file.",
+        blocking=True,
+    ),
+    dg.AssetCheckSpec(
+        "altered_views_are_marked",
+        asset=PACKAGE,
+        description="Every file that shows what a model drew says so inside, and the originals have their page.",
+        blocking=True,
+    ),
+    dg.AssetCheckSpec(
+        "originals_can_be_reached",
+        asset=PACKAGE,
+        description="Where views were altered, their originals have a public address (AB 723).",
     ),
 )
 
@@ -307,4 +342,73 @@ def film_is_what_platforms_take(figures: FileFigures) -> dg.AssetCheckResult:
             "longest_gop_frames": picture.longest_gop_frames if picture else 0,
             "b_frames": picture.b_frames if picture else 0,
         },
+    )
+
+
+def package_is_what_platforms_take(wrong: Mapping[str, str], films: int) -> dg.AssetCheckResult:
+    """Tell which films are not within the delivery table.
+
+    Args:
+        wrong: File name to what is wrong with it.
+        films: How many films there are.
+    """
+    return dg.AssetCheckResult(
+        check_name="package_is_what_platforms_take",
+        passed=not wrong,
+        description="; ".join(f"{name}: {what}" for name, what in wrong.items()) or "Every film is within the table.",
+        metadata={"films": films, "films_wrong": len(wrong)},
+    )
+
+
+def unbranded_files_name_nobody(findings: Sequence[str], files: int) -> dg.AssetCheckResult:
+    """Tell what in unbranded files says who sells the property.
+
+    Args:
+        findings: One sentence each.
+        files: How many files were looked through.
+    """
+    return dg.AssetCheckResult(
+        check_name="unbranded_files_name_nobody",
+        passed=not findings,
+        description="; ".join(findings) or "Nothing in them says who sells the property.",
+        metadata={"files": files, "findings": len(findings)},
+    )
+
+
+def manifest_covers_every_second(document: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Look for seconds of the package that its manifest does not explain."""
+    missing = gaps(document)
+    seconds = sum(len(file["seconds"]) for file in document["files"])
+    return dg.AssetCheckResult(
+        check_name="manifest_covers_every_second",
+        passed=not missing,
+        description="; ".join(missing) or f"All {seconds} seconds of {len(document['files'])} files are explained.",
+        metadata={"seconds": seconds, "gaps": len(missing), "cost_usd": float(document["cost_usd"])},
+    )
+
+
+def altered_views_are_marked(missing: Sequence[str], altered: int) -> dg.AssetCheckResult:
+    """Tell what of a generated package does not say that it is.
+
+    Args:
+        missing: One sentence each.
+        altered: How many of its scenes are altered.
+    """
+    told = f"{altered} altered scenes, each marked." if altered else "No pixel was generated."
+    return dg.AssetCheckResult(
+        check_name="altered_views_are_marked",
+        passed=not missing,
+        description="; ".join(missing) or told,
+        metadata={"altered_scenes": altered, "missing": len(missing)},
+    )
+
+
+def originals_can_be_reached(warnings: Sequence[str]) -> dg.AssetCheckResult:
+    """Tell what a person has to see to before the package is published."""
+    return dg.AssetCheckResult(
+        check_name="originals_can_be_reached",
+        passed=not warnings,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(warnings) or "Nothing was altered, or its originals have their address.",
+        metadata={"warnings": len(warnings)},
     )

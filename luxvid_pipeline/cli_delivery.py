@@ -58,9 +58,11 @@ def deliver(
         if "/" not in name:
             table.add_row(escape(name), f"{path.stat().st_size / 1e6:.1f}")
     out.print(table)
-    streams = sorted({name.split("/", 1)[0] for name in package.files if "/" in name})
-    for stream in streams:
-        out.print(f"Stream  {escape(stream)}/master.m3u8")
+    for name in package.files:
+        if name.endswith("/master.m3u8"):
+            out.print(f"Stream  {escape(name)}")
+    if "disclosure/index.html" in package.files:
+        out.print("Shown beside the film  disclosure/index.html")
     for note in package.notes:
         out.print(f"Note    {escape(note)}")
     out.print(f"Folder  {escape(place)}  ({package.frames_encoded} frames encoded, {seconds:.0f} s)")

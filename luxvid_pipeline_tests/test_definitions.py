@@ -55,6 +55,7 @@ SNAPSHOT = {
         "delivery_package": {
             "group": "delivery",
             "upstream": [
+                "listing_photos",
                 "photo_catalogue",
                 "property_video",
                 "scene_clips",

@@ -1,29 +1,36 @@
 """``delivery_package``: what goes out.
 
 Belongs here: the asset, and gathering what a package is made from.
-Does not belong here: what is wanted (``domain/delivery_plan.py``), making it (``package_maker.py``), when it is
-delivered (``automation/``).
+Does not belong here: what is wanted (``domain/delivery_plan.py``), making it (``package_maker.py``), what is known of
+its scenes (``package_facts.py``), looking through it (``package_checks.py``), when it is delivered (``automation/``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
+from luxvid_pipeline import checks
 from luxvid_pipeline.assets.film import clip_of
 from luxvid_pipeline.assets.metadata import OWNERS, Stopwatch, engine_from_facts, engine_metadata, manifest_of, preview
+from luxvid_pipeline.assets.package_checks import films_of, names_in_unbranded, off_table, unmarked
+from luxvid_pipeline.assets.package_facts import Known, package_facts
 from luxvid_pipeline.assets.package_maker import (
     Brand,
-    Package,
+    Disclosure,
     PackageMaker,
     SceneInput,
     ScoreInput,
     plays_slower,
     prefix,
+    release,
     slowing_scenes,
+    withhold,
 )
-from luxvid_pipeline.domain.brand import card_text, one_line
+from luxvid_pipeline.domain import proof
+from luxvid_pipeline.domain.brand import card_text, identity, one_line
 from luxvid_pipeline.domain.delivery_plan import (
     DeliveryPlan,
     Material,
@@ -33,29 +40,33 @@ from luxvid_pipeline.domain.delivery_plan import (
     room_caption,
     scene_weight,
 )
-from luxvid_pipeline.domain.errors import InputError, ListingError
+from luxvid_pipeline.domain.errors import InputError, ListingError, NotDeliverableError, SettingsError
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.domain.listing import ListingManifest, Transition
 from luxvid_pipeline.domain.pairs import ScenePair
-from luxvid_pipeline.domain.photos import CataloguedPhoto
+from luxvid_pipeline.domain.payments import Payment, PaymentState
+from luxvid_pipeline.domain.photos import CataloguedPhoto, PhotoRecord
 from luxvid_pipeline.domain.ports import Engine, ScoreComposer
-from luxvid_pipeline.domain.proof import FileFacts
+from luxvid_pipeline.domain.proof import FileFacts, PackageFacts
 from luxvid_pipeline.domain.storyboard import Storyboard
 from luxvid_pipeline.domain.tables import from_table
 from luxvid_pipeline.domain.timeline import DISSOLVE_S
 from luxvid_pipeline.io_managers.store import MediaStore, StoredFile
-from luxvid_pipeline.media.brand_graphics import agent_card, caption, card_notes, logo_mark
+from luxvid_pipeline.ledger.payments import SqlLedger
+from luxvid_pipeline.media.brand_graphics import agent_card, caption, card_notes, disclosure_line, logo_mark
 from luxvid_pipeline.media.encode import gop_frames
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.logos import Logo, read_logo
 from luxvid_pipeline.media.packaging import Overlay, SceneSource, laid_over
+from luxvid_pipeline.media.provenance import Signer
 from luxvid_pipeline.media.sheets import Tile, as_markdown, contact_sheet, frames_of
 from luxvid_pipeline.partitions import listing_partitions, scenes_of_a_listing
 from luxvid_pipeline.providers.local.silence import SILENCE
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.progress import ProgressBoard
+from luxvid_pipeline.resources.settings import Settings
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 _DIP_FRAMES = 8
 _SHEET_FRAMES = 6
@@ -74,6 +85,7 @@ _SHEET_FRAMES = 6
     owners=OWNERS,
     code_version=CODE_VERSION,
     io_manager_key="media_io",
+    check_specs=checks.PACKAGE_CHECKS,
 )
 def delivery_package(
     context: dg.AssetExecutionContext,
@@ -82,13 +94,16 @@ def delivery_package(
     soundtrack: StoredFile,
     storyboard: Storyboard,
     scene_pairs: pl.DataFrame,
+    listing_photos: pl.DataFrame,
     photo_catalogue: pl.DataFrame,
     listing_sources: dg.ResourceParam[ListingSources],
     spare_composer: dg.ResourceParam[ScoreComposer],
     media_store: dg.ResourceParam[MediaStore],
+    ledger: dg.ResourceParam[SqlLedger],
+    settings: dg.ResourceParam[Settings],
     progress: dg.ResourceParam[ProgressBoard],
-) -> StoredFile:
-    """What goes out: every shape, length and size, branded and not, with posters, a teaser and adaptive streams."""
+) -> Iterator[dg.Output[StoredFile] | dg.AssetCheckResult]:
+    """What goes out: every shape, length and size, branded and not, with its proof; nothing where a check fails."""
     watch = Stopwatch()
     listing = context.partition_key
     manifest = manifest_of(media_store, listing)
@@ -100,43 +115,113 @@ def delivery_package(
     branded = logo is not None or card_text(manifest).names_somebody
     plan = _plan(media_store, listing, manifest, scenes, pairs, words if branded else {}, branded=branded)
     score_engine = engine_from_facts(soundtrack.facts).name
-    maker = PackageMaker(
-        media_store,
-        listing,
-        plan,
-        scenes,
-        ScoreInput(
-            stored=soundtrack,
-            style=storyboard.music,
-            silent=score_engine == SILENCE,
-            composer=spare_composer if score_engine == spare_composer.engine else None,
-        ),
-        property_video,
-        _brand(manifest, plan, words, logo),
-        progress=lambda part, done: progress.report("delivery", part, done),
+    score = ScoreInput(
+        stored=soundtrack,
+        style=storyboard.music,
+        silent=score_engine == SILENCE,
+        composer=spare_composer if score_engine == spare_composer.engine else None,
     )
-    package = maker.make()
-    shapes = dict.fromkeys(file.shape for file in plan.files)
-    for shape in shapes:
+    known = Known(
+        store=media_store,
+        listing=listing,
+        manifest=manifest,
+        pairs=pairs,
+        records={record.photo_id: record for record in from_table(listing_photos, PhotoRecord)},
+        catalogue=photos,
+        payments=_payments(ledger, listing),
+        disclosure_url=f"{settings.disclosure_url}/{listing}" if settings.disclosure_url else "",
+    )
+    brand = _brand(manifest, plan, words, logo)
+    with media_store.scratch() as stills:
+        facts = package_facts(known, scenes, score, plan.film.name, stills)
+        disclosure = Disclosure(
+            facts=facts,
+            signer=_signer(settings),
+            notices=_notices(facts, plan) if manifest.film.disclosure_line else {},
+        )
+        maker = PackageMaker(
+            media_store,
+            listing,
+            plan,
+            scenes,
+            score,
+            property_video,
+            brand,
+            disclosure,
+            progress=lambda part, done: progress.report("delivery", part, done),
+        )
+        package = maker.make()
+    results = (
+        checks.package_is_what_platforms_take(off_table(package), len(films_of(package))),
+        checks.unbranded_files_name_nobody(
+            names_in_unbranded(media_store, listing, package, brand, identity(manifest)),
+            sum(not file.branded for file in package.facts.files),
+        ),
+        checks.manifest_covers_every_second(proof.manifest(package.facts)),
+        checks.altered_views_are_marked(unmarked(media_store, listing, package, disclosure), len(facts.altered_scenes)),
+        checks.originals_can_be_reached(proof.warnings(facts)),
+    )
+    progress.report("delivery", "checks", 1.0)
+    yield from results
+    wrong = [f"{result.check_name}: {result.description}" for result in results if _blocks(result)]
+    if wrong:
+        withhold(media_store, listing)
+        raise NotDeliverableError(f"{listing}: the package must not go out: {' | '.join(wrong)}")
+    for shape in dict.fromkeys(file.shape for file in plan.files):
         size = format_of(shape)
-        colours = manifest.brand.colors
-        notes += card_notes(card_text(manifest), (size.width_px, size.height_px), colours, logo=logo)
-    films = [file for file in package.files if file.kind == "film"]
+        notes += card_notes(card_text(manifest), (size.width_px, size.height_px), manifest.brand.colors, logo=logo)
+    told = [*plan.notes, *dict.fromkeys(notes), proof.statement(facts), *proof.warnings(facts)]
+    films = films_of(package)
     context.add_output_metadata(
         {
             "folder": dg.MetadataValue.path(_place(media_store, listing)),
             "files": len(package.files),
             "films": len(films),
-            "shapes": [shape.value for shape in shapes],
+            "shapes": list(dict.fromkeys(file.shape.value for file in plan.files)),
             "lengths_s": sorted({round(float(film.frames / film.fps), 1) for film in films}),
             "total_bytes": sum(file.bytes for file in package.files),
             "frames_encoded": package.encoded_frames,
-            "notes": [*plan.notes, *dict.fromkeys(notes)],
+            "generated": bool(facts.altered_scenes),
+            "statement": proof.statement(facts),
+            "notes": told,
             **engine_metadata(Engine(), watch, reused=package.reused),
-            **preview(_sheet(media_store, listing, films) + "\n\n" + _table(package)),
-        }
+            **preview(_sheet(media_store, listing, films) + "\n\n" + _table(films)),
+        },
+        output_name="result",
     )
-    return package.index
+    yield dg.Output(release(media_store, listing, package, told))
+
+
+def _blocks(result: dg.AssetCheckResult) -> bool:
+    return not result.passed and result.severity is dg.AssetCheckSeverity.ERROR
+
+
+def _payments(ledger: SqlLedger, listing: str) -> list[Payment]:
+    """What was paid for and delivered for a listing; nothing where nobody ever paid for anything."""
+    if ledger.is_new:
+        return []
+    return [entry.payment for entry in ledger.rows(state=PaymentState.DELIVERED, listing=listing)]
+
+
+def _signer(settings: Settings) -> Signer | None:
+    """Who signs what was generated.
+
+    Raises:
+        SettingsError: Of key and certificates one is set without the other.
+    """
+    certificates, key = settings.c2pa_certificates, settings.c2pa_key
+    if (certificates is None) != (key is None):
+        raise SettingsError("LUXVID_C2PA_CERTIFICATES and LUXVID_C2PA_KEY go together; set both, or neither")
+    return Signer(certificates=certificates, key=key) if certificates is not None and key is not None else None
+
+
+def _notices(facts: PackageFacts, plan: DeliveryPlan) -> dict[Shape, Overlay]:
+    """The line in the picture of altered scenes; without an address, since unbranded films show it too."""
+    words = proof.short_statement(replace(facts, disclosure_url=""))
+    if not words:
+        return {}
+    sizes = {file.shape: format_of(file.shape) for file in plan.files}
+    return {shape: disclosure_line(words, (size.width_px, size.height_px)) for shape, size in sizes.items()}
 
 
 def scene_inputs(
@@ -249,7 +334,7 @@ def _brand(
             drawn = caption(text, size_px, detail=detail)
             captions[scene, shape] = laid_over(drawn, logo_mark(logo, size_px)) if logo and number == 0 else drawn
     told = {scene: " · ".join(filter(None, said)) for scene, said in words.items()}
-    return Brand(captions=captions, words=told, cards=cards)
+    return Brand(captions=captions, words=told, cards=cards, logo=logo)
 
 
 def _logo(
@@ -291,13 +376,12 @@ def _sheet(store: MediaStore, listing: str, films: Sequence[FileFacts]) -> str:
     return as_markdown(contact_sheet(tiles, columns=_SHEET_FRAMES, tile_px=(200, 200)), "variants")
 
 
-def _table(package: Package) -> str:
+def _table(films: Sequence[FileFacts]) -> str:
     rows = ["| file | seconds | size | LUFS |", "|---|---|---|---|"]
     rows += [
-        f"| {file.name} | {float(file.frames / file.fps):.1f} | {file.bytes / 1e6:.1f} MB | "
-        f"{file.measures.get('loudness_lufs', '')} |"
-        for file in package.files
-        if file.kind == "film"
+        f"| {film.name} | {float(film.frames / film.fps):.1f} | {film.bytes / 1e6:.1f} MB | "
+        f"{film.measures.get('loudness_lufs', '')} |"
+        for film in films
     ]
     return "\n".join(rows)
 

@@ -272,6 +272,11 @@ class DeliveryPlan:
     notes: tuple[str, ...] = ()
 
     @property
+    def film(self) -> DeliveryFile:
+        """The whole film as it is: wide, of full size, unbranded, for the web."""
+        return self.files[0]
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """Every part that some file shows, each once."""
         return tuple(dict.fromkeys(piece.part for file in self.files for piece in file.pieces))

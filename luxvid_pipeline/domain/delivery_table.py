@@ -114,10 +114,14 @@ class Row:
     because: str = ""
 
 
-def against_table(file: FileFigures) -> tuple[Row, ...]:
+def against_table(file: FileFigures, *, loudness_lufs: float = LOUDNESS_LUFS) -> tuple[Row, ...]:
     """Return every figure of a file, and whether it is what platforms take.
 
     A sound file is a score on its way into a film: the film's loudness is not asked of it.
+
+    Args:
+        file: Its figures.
+        loudness_lufs: What its destination asks for; broadcasters ask for -23.
 
     Source:
         YouTube's upload settings (https://support.google.com/youtube/answer/1722171) for container, codec, groups of
@@ -128,7 +132,7 @@ def against_table(file: FileFigures) -> tuple[Row, ...]:
         rows += _container(file)
         rows += _picture(file.picture)
     if file.sound is not None:
-        rows += _sound(file.sound, file.kind)
+        rows += _sound(file.sound, file.kind, loudness_lufs)
     if file.picture is not None and file.sound is not None:
         rows += _together(file.picture, file.sound)
     rows.append(Row(name="size", value=f"{file.bytes / 1e6:.2f} MB"))
@@ -230,7 +234,7 @@ def _picture(p: PictureFigures) -> list[Row]:
     ]
 
 
-def _sound(s: SoundFigures, kind: FileKind) -> list[Row]:
+def _sound(s: SoundFigures, kind: FileKind, loudness_lufs: float) -> list[Row]:
     is_silent = s.integrated_lufs <= SILENT_LUFS
     rows = [
         Row(name="audio rate", value=f"{s.rate_hz} Hz", wanted="48000 Hz", is_right=s.rate_hz == 48_000),
@@ -271,8 +275,8 @@ def _sound(s: SoundFigures, kind: FileKind) -> list[Row]:
         Row(
             name="loudness",
             value="silent" if is_silent else f"{s.integrated_lufs:.2f} LUFS",
-            wanted="silent" if is_silent else f"{LOUDNESS_LUFS:g} ±{LOUDNESS_TOLERANCE_LU:g} LUFS",
-            is_right=is_silent or abs(s.integrated_lufs - LOUDNESS_LUFS) <= LOUDNESS_TOLERANCE_LU,
+            wanted="silent" if is_silent else f"{loudness_lufs:g} ±{LOUDNESS_TOLERANCE_LU:g} LUFS",
+            is_right=is_silent or abs(s.integrated_lufs - loudness_lufs) <= LOUDNESS_TOLERANCE_LU,
             because="what platforms turn louder files down to",
         ),
     ]

@@ -19,7 +19,8 @@ Does not belong here: vendor exceptions (they stop at ``providers/``), ffmpeg's 
     ├── TimelineError               1   clips and fades that cannot make a film
     ├── MediaError                  1   ffmpeg or a decoder gave up on a file
     │   ├── DamagedMediaError       1   a stored file is not the one that was recorded
-    │   └── TakesFailedError        1   no take of a scene passed its gate
+    │   ├── TakesFailedError        1   no take of a scene passed its gate
+    │   └── NotDeliverableError     1   a finished package failed a check and must not go out
     ├── StorageError                1   a file could not be kept (disk full, no permission)
     ├── LedgerError                 1   the ledger cannot be read or written, or a step was taken out of turn
     └── ProviderError               1   whoever works behind a port failed
@@ -107,6 +108,10 @@ class TakesFailedError(MediaError):
         """Say what was wrong with them."""
         super().__init__(message)
         self.takes = tuple(takes)
+
+
+class NotDeliverableError(MediaError):
+    """A finished package failed a check and must not go out; the message says which, and what was found."""
 
 
 class StorageError(LuxVidError):

@@ -108,6 +108,9 @@ class FilmSettings(_Part):
         default=("16x9",), description="Shapes that are delivered; 16x9 always is."
     )
     captions: bool = Field(default=True, description="Whether branded films name the rooms they show.")
+    disclosure_line: bool = Field(
+        default=False, description="Whether a line in the picture says where a model drew or changed it."
+    )
     broadcast: bool = Field(default=False, description="Whether the 16x9 films also go out at -23 LUFS.")
 
 

@@ -17,6 +17,7 @@ from enum import StrEnum
 from luxvid_pipeline.domain.errors import (
     DamagedMediaError,
     InputError,
+    NotDeliverableError,
     PermanentProviderError,
     StoppedError,
     TimelineError,
@@ -25,6 +26,9 @@ from luxvid_pipeline.domain.keys import digest
 
 RETRY_DISTANCES_S = (30.0, 120.0, 600.0)
 """How long after a failure the second, the third, every later try comes, in seconds."""
+
+DEATHS_A_TRY = 4
+"""So many runs that died with their process or machine count as one that failed by itself."""
 
 LISTING_TAG = "luxvid/listing"
 STAGE_TAG = "luxvid/stage"
@@ -137,6 +141,7 @@ class PastRun:
         ended_at: When it ended, Unix time; 0 while it runs.
         curable: For a failure: whether the same again may succeed.
         reason: Why it failed, in a line.
+        died: It failed without a cause of its own: its process was killed, its machine is gone.
         forgiven: A person has looked at it; it does not count.
     """
 
@@ -146,6 +151,7 @@ class PastRun:
     ended_at: float = 0.0
     curable: bool = True
     reason: str = ""
+    died: bool = False
     forgiven: bool = False
 
 
@@ -181,9 +187,19 @@ class NextSteps:
     waits: tuple[str, ...] = ()
 
 
+_FINAL = (
+    StoppedError,
+    InputError,
+    PermanentProviderError,
+    DamagedMediaError,
+    NotDeliverableError,
+    TimelineError,
+)
+
+
 def may_be_cured(error: type[BaseException]) -> bool:
     """Return whether the same again may end better: not after bad input, a missing decision, a vendor's final word."""
-    return not issubclass(error, (StoppedError, InputError, PermanentProviderError, DamagedMediaError, TimelineError))
+    return not issubclass(error, _FINAL)
 
 
 def next_steps(
@@ -246,11 +262,14 @@ def _when(tries: Sequence[PastRun], attempts: int, distances_s: Sequence[float])
         return None, "its run was ended by a person; go on when you are ready"
     if last.state is RunState.FAILED and not last.curable:
         return None, f"the same again would fail again ({last.reason}); mend that"
-    if len(counted) >= attempts:
+    # A daemon that is restarted, or a machine that is lost, is no fault of the work; what kills its process again and
+    # again is.
+    faults = [run for run in counted if not run.died]
+    if len(faults) >= attempts or len(counted) >= attempts * DEATHS_A_TRY:
         told = f"tried {len(counted)} times" if len(counted) > 1 else "tried once"
         reason = last.reason or "it is still missing after its run"
         return None, f"{told} ({reason}); look at its runs"
-    return last.ended_at + distances_s[min(len(counted), len(distances_s)) - 1], ""
+    return last.ended_at + distances_s[min(max(1, len(faults)), len(distances_s)) - 1], ""
 
 
 def _request(listing: str, stage: str, wanted: Mapping[Item, int]) -> Request:

@@ -113,7 +113,7 @@ class SceneFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreFacts:
-    """How the music was made; the attributes are those of a scene."""
+    """How the music was made; the attributes are those of a scene, ``clip`` being the sound file for editors."""
 
     engine: str = "local"
     model_version: str = ""
@@ -122,6 +122,8 @@ class ScoreFacts:
     seed: int | None = None
     cost_usd: float = 0.0
     generated: bool = False
+    degraded_reason: str = ""
+    clip: str = ""
     sha256: str = ""
     extra: Mapping[str, Fact] = field(default_factory=dict[str, Fact])
 
@@ -159,7 +161,7 @@ class FileFacts:
 
     Attributes:
         name: Its path in the package, with ``/``.
-        kind: ``film``, ``teaser``, ``poster`` or ``stream``.
+        kind: ``film``, ``teaser``, ``poster``, ``stream``, ``clip``, ``score`` or ``proof``.
         shape: As in ``16x9``.
         branded: Whether it says who sells the property.
         width_px, height_px, fps: Of the picture; ``fps`` is 0 for a still.
@@ -345,6 +347,40 @@ def explain(document: Mapping[str, Any], file: str, second: int) -> dict[str, An
     }
 
 
+def gaps(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what of a manifest leaves a second of a file unexplained, in words; nothing for a whole one.
+
+    A second is explained if the manifest names what is seen in it, and of each scene who made it from which
+    photographs, each with its hash.
+
+    Args:
+        document: A manifest, as :func:`manifest` makes it or as read from its JSON.
+    """
+    scenes: Mapping[str, Mapping[str, Any]] = document["scenes"]
+    found: list[str] = []
+    for key, scene in scenes.items():
+        if not scene["engine"]:
+            found.append(f"{key}: nobody is named who made it")
+        if not scene["photos"] or not all(re.fullmatch("[0-9a-f]{64}", photo["sha256"]) for photo in scene["photos"]):
+            found.append(f"{key}: its photographs are not named by their hashes")
+    for file in document["files"]:
+        if file["kind"] not in _SHOWING:
+            continue
+        seconds: Sequence[Sequence[str]] = file["seconds"]
+        if not re.fullmatch("[0-9a-f]{64}", file["sha256"]):
+            found.append(f"{file['file']}: it has no hash")
+        if not seconds or len(seconds) < file["duration_s"]:
+            found.append(f"{file['file']}: {len(seconds)} of {file['duration_s']:g} seconds are explained")
+        for second, shown in enumerate(seconds):
+            unknown = [key for key in shown if key != "card" and key not in scenes]
+            if not shown or unknown:
+                found.append(f"{file['file']}, second {second}: shows {', '.join(unknown) or 'nothing known'}")
+    return tuple(found)
+
+
+_SHOWING = frozenset(("film", "teaser", "poster", "stream", "clip"))
+
+
 def _scene(scene: SceneFacts) -> dict[str, Any]:
     return {
         "title": scene.title,
@@ -385,6 +421,7 @@ def _score(score: ScoreFacts) -> dict[str, Any]:
         "seed": score.seed,
         "cost_usd": round(score.cost_usd, 6),
         "generated": score.generated,
+        "degraded_reason": score.degraded_reason or None,
         "sha256": score.sha256 or None,
         **score.extra,
     }

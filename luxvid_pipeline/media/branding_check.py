@@ -8,7 +8,6 @@ A film is unbranded by construction, because its plan has no card and no overlay
 that a mistake in the plan, or a yard sign in a photograph, is still found before it goes out.
 """
 
-import mmap
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -20,11 +19,10 @@ import cv2
 import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.media.logos import Logo
-from luxvid_pipeline.media.sheets import frames_of
 
 _TEXTS = frozenset(
     (".json", ".html", ".htm", ".txt", ".md", ".m3u8", ".edl", ".otio", ".xml", ".vtt", ".srt", ".csv", ".svg")
@@ -35,7 +33,8 @@ _LEAST_BYTES = 6
 """Shorter words turn up in compressed pictures by chance."""
 
 _LOOKED_AT = 14
-_WIDTH_PX = 960
+_SHORT_PX = 540
+_BLUR_PX = 12
 _CARD_ALIKE = 0.4
 _OVERLAY_ALIKE = 0.3
 """Over 45 photos of two houses, strangers reach 0.02 (cards) and 0.07 (overlays); what is there reaches 0.98 for a card
@@ -89,14 +88,52 @@ def branding_in(
     Raises:
         MediaError: The file cannot be read.
     """
-    found = [*words_in_name(path.name, identity), *words_in_file(path, identity)]
-    if logo is not None or cards or overlays:
-        pictures = _pictures(path)
-        found += [
-            BrandingFinding(file=path.name, where="picture", what=what)
-            for what in _shown(pictures, logo, cards, overlays)
-        ]
-    return tuple(found)
+    return BrandingSearch(identity, logo=logo, cards=cards, overlays=overlays).findings(path)
+
+
+class BrandingSearch:
+    """Looks through many files of one shape for the same names, logo, cards and overlays."""
+
+    def __init__(
+        self,
+        identity: Sequence[str],
+        *,
+        logo: Logo | None = None,
+        cards: Sequence[Picture] = (),
+        overlays: Sequence[Picture] = (),
+    ) -> None:
+        """Prepare to look; the arguments are those of :func:`branding_in`."""
+        self._identity = identity
+        self._logo = LogoSearch(logo) if logo is not None else None
+        self._cards = [_Card(card) for card in cards]
+        self._overlays = [_Laid(overlay) for overlay in overlays]
+
+    def findings(self, path: Path, *, pictures: int = _LOOKED_AT, for_logo: bool = True) -> tuple[BrandingFinding, ...]:
+        """Return everything in a file that says who sells the property.
+
+        Args:
+            path: The file.
+            pictures: How many pictures of a film are looked at, from its first to its last key frame.
+            for_logo: Whether the logo is looked for too, which takes longest.
+
+        Raises:
+            MediaError: The file cannot be read.
+        """
+        found = [*words_in_name(path.name, self._identity), *words_in_file(path, self._identity)]
+        if self._cards or self._overlays or (self._logo is not None and for_logo):
+            greys = [_grey(picture) for picture in _pictures(path, pictures)]
+            logo = self._logo if for_logo else None
+            found += [BrandingFinding(file=path.name, where="picture", what=what) for what in self._shown(greys, logo)]
+        return tuple(found)
+
+    def _shown(self, greys: Sequence[Picture], logo: "LogoSearch | None") -> Iterator[str]:
+        if any(card.likeness(grey) >= _CARD_ALIKE for grey in greys for card in self._cards):
+            yield "a card is shown"
+        for overlay in self._overlays:
+            if any(overlay.likeness(grey) >= _OVERLAY_ALIKE for grey in greys):
+                yield "an overlay is laid over the picture"
+        if logo is not None and any(logo.points_in(grey) >= _LOGO_POINTS for grey in greys):
+            yield "the logo is shown"
 
 
 # --- Words ----------------------------------------------------------------------------------------------------------
@@ -123,7 +160,7 @@ def words_in_file(path: Path, identity: Sequence[str]) -> tuple[BrandingFinding,
             texts = [("text", path.read_text(encoding="utf-8", errors="replace"))]
         else:
             texts = [("metadata", text) for text in _metadata(path)]
-            texts += [("metadata", word) for word in identity if _in_bytes(path, word)]
+            texts += [("metadata", word) for word in _in_bytes(path, identity)]
     except (OSError, ValueError, FFmpegError) as error:
         raise MediaError(f"{path}: what is written in it cannot be read: {error}") from error
     found = {(where, word) for where, text in texts for word in identity if _says(text, word)}
@@ -154,17 +191,20 @@ def _squeezed(text: str) -> str:
     return "".join(char for char in _folded(text) if char.isalnum())
 
 
-def _in_bytes(path: Path, word: str) -> bool:
-    if path.stat().st_size == 0:
-        return False
-    variants = {word, word.lower(), word.upper()}
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        for variant in variants:
-            for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
-                needle = variant.encode(encoding)
-                if len(needle) >= _LEAST_BYTES and data.find(needle) >= 0:
-                    return True
-    return False
+def _in_bytes(path: Path, words: Sequence[str]) -> Iterator[str]:
+    """Yield the words that stand anywhere in a file, in UTF-8 or UTF-16, in whatever case."""
+    if not words:
+        return
+    # Lower case first: one pass over the file for each word then serves all the ways to write it.
+    data = path.read_bytes().lower()
+    for word in words:
+        spellings = {spelling.encode().lower() for spelling in (word, word.lower(), word.upper())}
+        # Without its outermost zero a word is the same in both byte orders of UTF-16.
+        spellings |= {
+            spelling.encode("utf-16-be").lower().lstrip(b"\0") for spelling in (word, word.lower(), word.upper())
+        }
+        if any(len(spelling) >= _LEAST_BYTES and data.find(spelling) >= 0 for spelling in spellings):
+            yield word
 
 
 def _metadata(path: Path) -> Iterator[str]:
@@ -209,45 +249,54 @@ def added_pixels(film: Sequence[Picture], clips: Sequence[Picture]) -> tuple[str
     return tuple(found)
 
 
-def _shown(
-    pictures: Sequence[Picture], logo: Logo | None, cards: Sequence[Picture], overlays: Sequence[Picture]
-) -> Iterator[str]:
-    greys = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.uint8) for picture in pictures]
-    if any(alike_card(grey, card) >= _CARD_ALIKE for grey in greys for card in cards):
-        yield "a card is shown"
-    for overlay in overlays:
-        if any(alike_overlay(grey, overlay) >= _OVERLAY_ALIKE for grey in greys):
-            yield "an overlay is laid over the picture"
-    if logo is not None:
-        search = LogoSearch(logo)
-        if any(search.points_in(grey) >= _LOGO_POINTS for grey in greys):
-            yield "the logo is shown"
+class _Card:
+    """A card that may be shown.
 
-
-def alike_card(grey: Picture, card: Picture) -> float:
-    """Return how much a picture looks like a card, by their details: 1 for the same, about 0 for strangers.
-
-    Fading changes nothing, nor does a change of brightness.
+    Its likeness to a picture is that of their details: 1 for the same, about 0 for strangers; fading changes nothing,
+    nor does a change of brightness.
     """
-    size = (320, max(2, round(320 * card.shape[0] / card.shape[1])))
-    there = cv2.resize(cv2.cvtColor(card[..., :3], cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
-    here = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    return _correlation(_details(here), _details(there))
+
+    def __init__(self, card: Picture) -> None:
+        self._size = (320, max(2, round(320 * card.shape[0] / card.shape[1])))
+        grey = cv2.cvtColor(card[..., :3], cv2.COLOR_RGB2GRAY)
+        self._details = _details(cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA))
+
+    def likeness(self, grey: Picture) -> float:
+        return _correlation(_details(cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA)), self._details)
 
 
-def alike_overlay(grey: Picture, overlay: Picture) -> float:
-    """Return how much of an overlay's details a picture shows where the overlay would lie."""
-    size = (grey.shape[1], grey.shape[0])
-    small = cv2.resize(overlay, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    alpha = small[..., 3] / 255
-    laid = np.asarray(cv2.cvtColor(small[..., :3], cv2.COLOR_RGB2GRAY)) * alpha + 110.0 * (1 - alpha)
-    details = _details(laid)
-    strong = np.abs(details) > 12
-    rows, columns = np.flatnonzero(strong.any(axis=1)), np.flatnonzero(strong.any(axis=0))
-    if not rows.size:
-        return 0.0
-    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _correlation(_details(grey)[part], details[part])
+class _Laid:
+    """An overlay that may have been laid over a picture: how much of its details shows where it would lie."""
+
+    def __init__(self, overlay: Picture) -> None:
+        self._overlay = overlay
+        self._sizes: dict[tuple[int, int], tuple[tuple[slice, slice], NDArray[np.float32]] | None] = {}
+
+    def likeness(self, grey: Picture) -> float:
+        size = (grey.shape[1], grey.shape[0])
+        if size not in self._sizes:
+            self._sizes[size] = self._drawn(size)
+        drawn = self._sizes[size]
+        if drawn is None:
+            return 0.0
+        (rows, columns), details = drawn
+        # The blur that details are taken from reaches so far beyond their edge.
+        top, left = max(0, rows.start - _BLUR_PX), max(0, columns.start - _BLUR_PX)
+        near = _details(grey[top : rows.stop + _BLUR_PX, left : columns.stop + _BLUR_PX])
+        here = near[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        return _correlation(here, details)
+
+    def _drawn(self, size: tuple[int, int]) -> tuple[tuple[slice, slice], NDArray[np.float32]] | None:
+        small = cv2.resize(self._overlay, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        alpha = small[..., 3] / 255
+        laid = np.asarray(cv2.cvtColor(small[..., :3], cv2.COLOR_RGB2GRAY)) * alpha + 110.0 * (1 - alpha)
+        details = _details(laid)
+        strong = np.abs(details) > 12
+        rows, columns = np.flatnonzero(strong.any(axis=1)), np.flatnonzero(strong.any(axis=0))
+        if not rows.size:
+            return None
+        part = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+        return part, details[part]
 
 
 class LogoSearch:
@@ -334,20 +383,51 @@ def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float((one * other).sum()) / scale if scale > 1e-6 else 0.0
 
 
-def _pictures(path: Path) -> list[Picture]:
-    """Return pictures from all over a file, 960 px wide; none for a text."""
+def _grey(picture: Picture) -> Picture:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def _pictures(path: Path, count: int) -> list[Picture]:
+    """Return pictures from all over a file, the short side ``_SHORT_PX`` long; none for a text or a sound."""
     kind = path.suffix.lower()
     if kind in _FILMS:
-        return [np.asarray(picture.convert("RGB")) for picture in frames_of(path, _LOOKED_AT, width_px=_WIDTH_PX)]
+        return _key_frames(path, count)
     if kind not in _PICTURES:
         return []
     try:
         with Image.open(path) as opened:
-            frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(opened)]
+            total = getattr(opened, "n_frames", 1)
+            shown = sorted({round(place * (total - 1) / max(1, count - 1)) for place in range(count)})
+            return [np.asarray(_small(opened, number)) for number in shown]
     except (OSError, ValueError) as error:
         raise MediaError(f"{path}: the picture cannot be read: {error}") from error
-    step = max(1, len(frames) // _LOOKED_AT)
-    return [
-        np.asarray(frame.resize((_WIDTH_PX, max(2, round(_WIDTH_PX * frame.height / frame.width)))))
-        for frame in frames[::step]
-    ]
+
+
+def _small(opened: Image.Image, number: int) -> Image.Image:
+    opened.seek(number)
+    return opened.convert("RGB").resize(_looked_at_size(opened.width, opened.height))
+
+
+def _key_frames(path: Path, count: int) -> list[Picture]:
+    """Return key frames at equal distances, the first and the last among them; no other frame is decoded."""
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            places = [packet.pts for packet in container.demux(stream) if packet.is_keyframe and packet.pts is not None]
+            places.sort()
+            wanted = sorted({round(place * (len(places) - 1) / max(1, count - 1)) for place in range(count)})
+            width, height = _looked_at_size(stream.width, stream.height)
+            stream.codec_context.skip_frame = "NONKEY"
+            pictures: list[Picture] = []
+            for place in wanted:
+                container.seek(places[place], stream=stream, backward=True)
+                frame = next(container.decode(stream)).reformat(width=width, height=height, format="rgb24")
+                pictures.append(np.asarray(frame.to_ndarray(), dtype=np.uint8))
+            return pictures
+    except (FFmpegError, OSError, IndexError, StopIteration) as error:
+        raise MediaError(f"{path}: no pictures can be read from it: {error}") from error
+
+
+def _looked_at_size(width: int, height: int) -> tuple[int, int]:
+    scale = _SHORT_PX / min(width, height)
+    return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))

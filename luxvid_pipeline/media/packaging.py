@@ -36,7 +36,7 @@ Overlay = NDArray[np.uint8]
 """Height × width × 4, RGBA, straight alpha, as large as a shape's full size."""
 
 _FADE_FRAMES = 9
-_TEASER_PX = (480, 270)
+TEASER_PX = (480, 270)
 _TEASER_STEP = 3
 
 # BT.709, video range, from R, G, B. Source: ITU-R BT.709-6, sections 3.2 to 3.4.
@@ -86,7 +86,8 @@ class PartOrder:
         part: What it is.
         into: The MP4 to write.
         start, frames: Which frames of the scene, at this part's pace.
-        overlay: What is laid over it, at the shape's full size; None for plain pictures.
+        overlay: What is laid over it, at the shape's full size, coming and going; None for plain pictures.
+        notice: What stands over it from its first frame to its last; None for nothing.
     """
 
     part: Part
@@ -94,6 +95,7 @@ class PartOrder:
     start: int
     frames: int
     overlay: Overlay | None = None
+    notice: Overlay | None = None
 
 
 def make_parts(
@@ -297,7 +299,7 @@ def write_teaser(stretches: Sequence[Stretch], film: FilmFormat, mp4: Path, webp
     try:
         with av.open(str(mp4)) as container:
             for frame in itertools.islice(container.decode(video=0), 0, None, _TEASER_STEP):
-                small = frame.reformat(width=_TEASER_PX[0], height=_TEASER_PX[1], format="rgb24")
+                small = frame.reformat(width=TEASER_PX[0], height=TEASER_PX[1], format="rgb24")
                 pictures.append(small.to_image())
         pictures[0].save(
             webp,
@@ -347,8 +349,9 @@ class _Bench:
             size = format_of(shape, order.part.short_side_px, film.fps)
             writer = stack.enter_context(ClipWriter(order.into, size, doing=doing))
             ink = _Ink(order.overlay, size) if order.overlay is not None else None
+            notice = _Ink(order.notice, size) if order.notice is not None else None
             slips = self._sizes.setdefault(order.part.short_side_px, [])
-            slips.append(_Slip(order=order, format=size, writer=writer, ink=ink))
+            slips.append(_Slip(order=order, format=size, writer=writer, ink=ink, notice=notice))
         self._wanted = {number for order in orders for number in range(order.start, order.start + order.frames)}
 
     def show(
@@ -378,6 +381,8 @@ class _Bench:
             for slip in taking:
                 target = slip.writer.buffer()
                 np.copyto(target, scaled)
+                if slip.notice is not None:
+                    slip.notice.blend(target, 1.0)
                 if slip.ink is not None:
                     slip.ink.blend(target, slip.strength(number))
                 slip.writer.write(target)
@@ -391,6 +396,7 @@ class _Slip:
     format: FilmFormat
     writer: ClipWriter
     ink: "_Ink | None"
+    notice: "_Ink | None"
 
     def takes(self, number: int) -> bool:
         return self.order.start <= number < self.order.start + self.order.frames

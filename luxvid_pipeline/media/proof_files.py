@@ -111,13 +111,16 @@ def timeline_json(facts: PackageFacts, file: FileFacts) -> bytes:
     timeline.tracks.append(picture)
     if file.sound and file.frames and facts.score is not None:
         sound = otio.schema.Track(name="score", kind=otio.schema.TrackKind.Audio)
-        sound.append(
-            otio.schema.Clip(
-                name="score",
-                source_range=_range(0, file.frames, rate),
-                metadata={"luxvid": _plain(manifest(facts)["score"])},
-            )
+        music = otio.schema.Clip(
+            name="score",
+            source_range=_range(0, file.frames, rate),
+            metadata={"luxvid": _plain(manifest(facts)["score"])},
         )
+        if facts.score.clip:
+            music.media_reference = otio.schema.ExternalReference(
+                target_url=facts.score.clip, available_range=_range(0, file.frames, rate)
+            )
+        sound.append(music)
         timeline.tracks.append(sound)
     return (timeline.to_json_string(indent=2) + "\n").encode()
 

@@ -7,6 +7,7 @@ Does not belong here: which mark a file gets (``domain/proof.py``), the pages be
 A mark changes a file's bytes: mark first, then take its hash, then write the manifest.
 """
 
+import hashlib
 import importlib
 import json
 import os
@@ -166,6 +167,59 @@ def _mark_mp4(path: Path, packet: bytes) -> None:
         file.seek(end)
         file.write(struct.pack(">I4s", 24 + len(packet), b"uuid") + _XMP_BOX + packet)
         file.truncate()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """How a file came about, and how that is written into it.
+
+    Attributes:
+        source: Its digital source type.
+        words: What is said about it, for people.
+        address: Where the unaltered originals are; empty for nowhere.
+        made_by: Program and version.
+        signer: Who signs it with C2PA; None for nobody.
+    """
+
+    source: SourceType
+    words: str = ""
+    address: str = ""
+    made_by: str = ""
+    signer: "Signer | None" = None
+
+    @property
+    def digest(self) -> str:
+        """A digest of all that is written; equal digests, equal marks. A key that was replaced signs anew.
+
+        Raises:
+            SettingsError: The signer's certificates cannot be read.
+        """
+        certificates = ""
+        if self.signer is not None:
+            try:
+                certificates = hashlib.sha256(self.signer.certificates.read_bytes()).hexdigest()
+            except OSError as error:
+                raise SettingsError(f"{self.signer.certificates}: cannot be read: {error.strerror or error}") from error
+        packet = hashlib.sha256(xmp_packet(self.source, self.words, self.address)).hexdigest()
+        return f"{packet[:32]}{certificates[:32]}"
+
+    def write_into(self, path: Path, *, signed: bool = True) -> bool:
+        """Mark a file in place, and sign it where somebody signs; returns whether its kind takes marks at all.
+
+        Args:
+            path: The file.
+            signed: Whether it may be signed: a signature moves what a playlist of byte ranges points to.
+
+        Raises:
+            MediaError: The file cannot be marked or signed.
+            SettingsError: The key or certificates cannot be used.
+        """
+        if not can_be_marked(path):
+            return False
+        mark(path, xmp_packet(self.source, self.words, self.address))
+        if self.signer is not None and signed:
+            sign(path, self.signer, self.source, title=path.name, made_by=self.made_by)
+        return True
 
 
 # --- JPEG, PNG, WebP ------------------------------------------------------------------------------------------------
