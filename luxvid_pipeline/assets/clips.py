@@ -200,7 +200,10 @@ def _describe(store: MediaStore, stored: StoredFile, request: ClipRequest) -> di
         "seed": stored.facts.get("seed", request.seed),
         **takes_metadata(stored.facts),
         **gate_metadata(stored.facts),
-        **preview(as_markdown(strip(frames_of(path, 5, width_px=240)), request.shot.scene) + takes_table(stored.facts)),
+        **preview(
+            as_markdown(strip(frames_of(path, 5, width_px=240, exact=False)), request.shot.scene)
+            + takes_table(stored.facts)
+        ),
     }
 
 

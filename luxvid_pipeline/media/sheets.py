@@ -70,8 +70,15 @@ def contact_sheet(tiles: Sequence[Tile], *, columns: int = 6, tile_px: tuple[int
     return sheet
 
 
-def frames_of(clip: Path, count: int, *, width_px: int = 320) -> list[Image.Image]:
+def frames_of(clip: Path, count: int, *, width_px: int = 320, exact: bool = True) -> list[Image.Image]:
     """Return ``count`` frames at equal distances, the first and the last frame included, scaled to ``width_px``.
+
+    Args:
+        clip: Any video file of a constant rate.
+        count: How many.
+        width_px: Width of the pictures.
+        exact: Whether frames between the first and the last lie exactly there, or at the nearest key frame, which
+            takes half the work.
 
     Raises:
         MediaError: The file cannot be decoded.
@@ -81,14 +88,22 @@ def frames_of(clip: Path, count: int, *, width_px: int = 320) -> list[Image.Imag
             stream = container.streams.video[0]
             height_px = round(width_px * stream.height / stream.width / 2) * 2
             last = stream.frames - 1
+            numbers = [round(index * last / max(1, count - 1)) for index in range(count)]
+            if not exact:
+                keys = [number for number, entry in enumerate(stream.index_entries) if entry.is_keyframe]
+                numbers[1:-1] = [_nearest(keys, number) for number in numbers[1:-1]]
+                ]
             pictures: list[Image.Image] = []
-            for index in range(count):
-                number = round(index * last / max(1, count - 1))
+            for number in numbers:
                 frame = _frame(container, stream, number)
                 pictures.append(frame.reformat(width=width_px, height=height_px, format="rgb24").to_image())
             return pictures
     except (FFmpegError, IndexError, StopIteration, ValueError) as error:
         raise MediaError(f"{clip}: no frames can be read from it: {error}") from error
+
+
+def _nearest(keys: Sequence[int], number: int) -> int:
+    return min(keys, key=lambda key: abs(key - number), default=number)
 
 
 def _frame(container: InputContainer, stream: VideoStream, number: int) -> av.VideoFrame:
@@ -97,9 +112,15 @@ def _frame(container: InputContainer, stream: VideoStream, number: int) -> av.Vi
     if rate is None or base is None:
         raise ValueError("it has no constant frame rate")
     wanted = (stream.start_time or 0) + round(number / rate / base)
-    container.seek(wanted, stream=stream, backward=True)
     half = round(1 / rate / base / 2)
-    return next(frame for frame in container.decode(stream) if frame.pts is not None and frame.pts >= wanted - half)
+    # The last frame of a clip is one that others refer to: on the way to it, those that nothing refers to are left out.
+    for left_out in ("NONREF", "DEFAULT") if number == stream.frames - 1 else ("DEFAULT",):
+        stream.codec_context.skip_frame = left_out
+        container.seek(wanted, stream=stream, backward=True)
+        for frame in container.decode(stream):
+            if frame.pts is not None and frame.pts >= wanted - half:
+                return frame
+    raise ValueError(f"frame {number} is not in it")
 
 
 def strip(pictures: Sequence[Image.Image]) -> Image.Image:
