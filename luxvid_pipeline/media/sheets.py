@@ -92,7 +92,6 @@ def frames_of(clip: Path, count: int, *, width_px: int = 320, exact: bool = True
             if not exact:
                 keys = [number for number, entry in enumerate(stream.index_entries) if entry.is_keyframe]
                 numbers[1:-1] = [_nearest(keys, number) for number in numbers[1:-1]]
-                ]
             pictures: list[Image.Image] = []
             for number in numbers:
                 frame = _frame(container, stream, number)
