@@ -12,7 +12,7 @@ killed between the two is done again, which is free.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 from dagster import DagsterEventType
@@ -273,16 +273,17 @@ class Surveyor:
         run = record.dagster_run
         state = RunState.UNFINISHED if _is_unfinished(record) else _STATES.get(run.status, RunState.FAILED)
         is_forgiven = FORGIVEN_TAG in run.tags
-        curable, reason = True, ""
+        failure = Failure(curable=True, reason="", died=False)
         if state is RunState.FAILED and not is_forgiven and (items or ITEMS_TAG in run.tags):
-            curable, reason = why_it_failed(self._instance, run.run_id)
+            failure = why_it_failed(self._instance, run.run_id)
         return PastRun(
             stage=self._stage(run),
             items=items if items is not None else items_from_tag(run.tags.get(ITEMS_TAG, "")),
             state=state,
             ended_at=record.end_time or record.update_timestamp.timestamp(),
-            curable=curable,
-            reason=reason,
+            curable=failure.curable,
+            reason=failure.reason,
+            died=failure.died,
             forgiven=is_forgiven,
         )
 
@@ -358,11 +359,16 @@ class _Listing:
         return store.find(media_key(asset, scene_partition_key(self.listing, scene) if scene else self.listing))
 
 
-def why_it_failed(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, str]:
-    """Return whether the same again may succeed, and why a run failed, in a line.
+class Failure(NamedTuple):
+    """Why a run failed: whether the same again may succeed, a line for people, whether it died without a cause."""
 
-    A run without a failed step was ended from outside: a killed process, a lost machine. That is curable.
-    """
+    curable: bool
+    reason: str
+    died: bool
+
+
+def why_it_failed(instance: dg.DagsterInstance, run_id: str) -> Failure:
+    """Return why a run failed; one without a failed step was ended from outside: a killed process, a lost machine."""
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
         event = entry.dagster_event
         error = event.step_failure_data.error if event else None
@@ -373,8 +379,8 @@ def why_it_failed(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, str]
         ours = [each for each in chain if each.cls_name and hasattr(errors, each.cls_name)]
         reason = (ours or chain)[0].message.strip() if chain else ""
         reason = " ".join(reason.partition(": ")[2].split() or reason.split())
-        return _is_curable(chain), reason[:300]
-    return True, "its process ended without a word"
+        return Failure(_is_curable(chain), reason[:300], died=False)
+    return Failure(curable=True, reason="its process ended without a word", died=True)
 
 
 def _is_curable(chain: list[Any]) -> bool:

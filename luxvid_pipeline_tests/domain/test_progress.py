@@ -113,6 +113,24 @@ def test_what_failed_is_asked_for_again_with_growing_distance_and_then_waits(fai
         assert found.look_again_at == pytest.approx(NOW - ago_s + (30, 120)[failures - 1])
 
 
+@pytest.mark.parametrize(
+    ("deaths", "failures", "ago_s", "comes"),
+    [
+        pytest.param(5, 0, 31, True, id="a-machine-restarted-five-times"),
+        pytest.param(5, 0, 29, False, id="not-at-once"),
+        pytest.param(5, 2, 119, False, id="the-distance-grows-with-failures"),
+        pytest.param(5, 2, 121, True, id="deaths-do-not-use-up-the-tries"),
+        pytest.param(5, 3, 1e6, False, id="three-failures"),
+        pytest.param(12, 0, 1e6, False, id="what-kills-its-process-every-time-waits-in-the-end"),
+    ],
+)
+def test_runs_that_died_with_their_machine_hardly_count_as_tries(deaths, failures, ago_s, comes):
+    died = run("score", RunState.FAILED, ago_s=ago_s, died=True, reason="its process ended without a word")
+    failed = run("score", RunState.FAILED, ago_s=ago_s, reason="no answer")
+    found = steps(listing(), [failed] * failures + [died] * deaths)
+    assert ("score" in asked(found)) is comes
+
+
 def test_a_failed_scene_holds_up_no_other():
     runs = [run("scenes", RunState.FAILED, items={"2-bedroom": "pair-of-2-bedroom"})] * 3
     assert asked(steps(listing(), runs)) == {"scenes": ["1-arrival", "3-vanity"], "score": ["soundtrack"]}
