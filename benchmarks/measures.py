@@ -3,7 +3,8 @@
 Belongs here: running every case on all cores, printing the confusion table, keeping it in ``docs/quality.md``.
 Does not belong here: the cases (``luxvid_pipeline_tests/confusion.py``), what measuring costs (``measures_row.py``).
 
-The outcomes are kept in ``benchmarks/results/measures.json``; ``--again`` writes the tables from there.
+The outcomes are kept in ``benchmarks/results/measures.json``, each added as it comes, so a run that is ended goes on where
+it was; ``--anew`` forgets them first, ``--tables`` only writes the tables.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -29,32 +30,46 @@ _folder = Path()
 
 
 def main() -> int:
-    """Run, print, write; returns 1 if a clean clip is blamed or a fault is missed that has to be found."""
+    """Run, print, write."""
     parser = argparse.ArgumentParser(prog="benchmarks.measures", description=__doc__)
-    parser.add_argument("--again", action="store_true", help="only write the tables of the outcomes that are kept")
+    parser.add_argument("--anew", action="store_true", help="forget the outcomes that are kept")
+    parser.add_argument("--tables", action="store_true", help="only write the tables of the outcomes that are kept")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     console = Console(highlight=False)
-    if not options.again:
-        outcomes = _run(options.processes, console)
-        OUTCOMES.parent.mkdir(exist_ok=True)
-        OUTCOMES.write_text(json.dumps([_as_facts(each) for each in outcomes], indent=1) + "\n", encoding="utf-8")
-    outcomes = [_from_facts(each) for each in json.loads(OUTCOMES.read_text(encoding="utf-8"))]
-    text = tables(outcomes)
+    kept = {} if options.anew or not OUTCOMES.exists() else _read()
+    if not options.tables:
+        _run(kept, options.processes, console)
+    text = tables(list(kept.values()))
     quality_page.replace_block("confusion", text)
     console.print(text, markup=False)
     return 0
 
 
-def _run(processes: int, console: Console) -> list[Outcome]:
-    # Two copies of a process that holds OpenCV's threads would wait for each other for ever.
+def _read() -> dict[tuple[str, str], Outcome]:
+    outcomes = map(_from_facts, json.loads(OUTCOMES.read_text(encoding="utf-8")))
+    return {(each.group, each.name): each for each in outcomes}
+
+
+def _run(kept: dict[tuple[str, str], Outcome], processes: int, console: Console) -> None:
+    # A copy of a process that holds OpenCV's threads would wait for them for ever.
     start = get_context("spawn")
-    count = len(cases())
+    wanted = [number for number, case in enumerate(cases()) if (case.group, case.name) not in kept]
+    # Every seventh first, so that a run that is ended has seen something of everything.
+    wanted.sort(key=lambda number: (number % 7, number))
     with ProcessPoolExecutor(processes, mp_context=start, initializer=_begin) as pool:
-        done = pool.map(_outcome, range(count), chunksize=1)
-        outcomes = list(track(done, "clips", count, console=console))
-        scores = pool.submit(_scores)
-        return outcomes + scores.result()
+        scores = pool.submit(_scores) if not any(group == "scores" for group, _ in kept) else None
+        work = [pool.submit(_outcome, number) for number in wanted]
+        for done in track(as_completed(work), "clips", len(work), console=console):
+            _keep(kept, [done.result()])
+        _keep(kept, scores.result() if scores else [])
+
+
+def _keep(kept: dict[tuple[str, str], Outcome], outcomes: Iterable[Outcome]) -> None:
+    kept.update({(each.group, each.name): each for each in outcomes})
+    ordered = sorted(kept.values(), key=lambda each: (each.group, each.name))
+    OUTCOMES.parent.mkdir(exist_ok=True)
+    OUTCOMES.write_text(json.dumps([_as_facts(each) for each in ordered], indent=1) + "\n", encoding="utf-8")
 
 
 def _begin() -> None:

@@ -59,9 +59,10 @@ def find_faults(look: Look, motion: Motion) -> Faults:
     flashes = _starts(flashing, look.fps)
     # What a flash changes back is no cut.
     cuts = [at for at in jumps if not any(abs(at - flash) <= _SPAN_S * look.fps for flash in flashes)]
+    tail = _tail(unmoved)
     return Faults(
-        frozen_s=_longest(unmoved) * step_s,
-        frozen_tail_s=_tail(unmoved) * step_s,
+        frozen_s=max(tail, _longest_inside(unmoved[: len(unmoved) - tail], look.fps)) * step_s,
+        frozen_tail_s=tail * step_s,
         black_s=_longest(dark) * step_s,
         flashes=tuple(round(float(look.times_s[at]), 2) for at in flashes),
         flicker=_flicker(blocks, look.fps, flashing, cuts),
@@ -119,6 +120,12 @@ def _is_same(one: Grey, other: Grey) -> bool:
 def _longest(marks: NDArray[np.bool_]) -> int:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], marks, [False]]).astype(np.int8)))
     return int((edges[1::2] - edges[::2]).max(initial=0))
+
+
+def _longest_inside(marks: NDArray[np.bool_], fps: float) -> int:
+    """The longest run, with the halves of the spans at both of its ends, in which nothing moved either."""
+    longest = _longest(marks)
+    return min(longest + max(2, round(_SPAN_S / 2 * fps)) - 1, len(marks)) if longest else 0
 
 
 def _tail(marks: NDArray[np.bool_]) -> int:

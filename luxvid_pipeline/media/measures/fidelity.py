@@ -105,7 +105,7 @@ def _read_photo(path: Path, least_width_px: int, features_of: "Callable[[Grey], 
 def _width_px(data: bytes) -> int:
     """The width a JPEG's header states; 0 for any other file, which is then read whole."""
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "MPO")) as image:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             return image.width
     except (OSError, SyntaxError, Image.DecompressionBombError):
         return 0
