@@ -3,8 +3,8 @@
 Belongs here: running every case on all cores, printing the confusion table, keeping it in ``docs/quality.md``.
 Does not belong here: the cases (``luxvid_pipeline_tests/confusion.py``), what measuring costs (``measures_row.py``).
 
-The outcomes are kept in ``benchmarks/results/measures.json``, each added as it comes, so a run that is ended goes on where
-it was; ``--anew`` forgets them first, ``--tables`` only writes the tables.
+The outcomes are kept in ``benchmarks/results/measures.json``, each added as it comes, so a run that is ended goes on
+where it was; ``--anew`` forgets them first, ``--tables`` only writes the tables.
 """
 
 import argparse
