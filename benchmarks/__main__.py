@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import clip_row, film_row, hosted_row, photos_row, whole_film_row
+from benchmarks import clip_row, film_row, hosted_row, orchestration, photos_row, whole_film_row
 
 Row = dict[str, Any]
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -28,7 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--peers", help="Python that has still-motion and moviepy; without it their rows are left out")
     parser.add_argument("--listing", type=Path, help="listing for the whole film (default: the example)")
-    parser.add_argument("--only", choices=["clip", "film", "photos", "whole", "hosted"], action="append")
+    parser.add_argument("--only", choices=["clip", "film", "photos", "whole", "hosted", "orchestration"], action="append")
     options = parser.parse_args()
     takes: dict[str, Callable[[], list[Row]]] = {
         "clip": lambda: clip_row.measure(options.peers),
@@ -36,6 +36,7 @@ def main() -> int:
         "photos": lambda: [photos_row.measure()],
         "whole": lambda: whole_film_row.measure(options.listing),
         "hosted": hosted_row.measure,
+        "orchestration": orchestration.measure,
     }
     console = Console(highlight=False)
     rows: list[Row] = []

@@ -70,6 +70,7 @@ SNAPSHOT = {
         "model_scorecard": {"group": "accounts", "upstream": [], "io": "table_io", "partitions": ""},
     },
     "jobs": {
+        "make_film_job": ["ask_for_film"],
         "direct_listing_job": ["listing_photos", "photo_catalogue", "scene_pairs", "storyboard"],
         "revise_listing_job": ["scene_pairs", "storyboard"],
         "animatic_job": ["animatic"],
@@ -84,6 +85,13 @@ SNAPSHOT = {
         "retire_listings_job": ["retire_due_listings"],
     },
     "checks": {
+        "delivery_package": [
+            "altered_views_are_marked",
+            "manifest_covers_every_second",
+            "originals_can_be_reached",
+            "package_is_what_platforms_take",
+            "unbranded_files_name_nobody",
+        ],
         "listing_photos": ["photos_are_enough", "photos_are_varied"],
         "photo_catalogue": ["catalogue_is_complete", "catalogue_knows_the_rooms"],
         "property_video": [

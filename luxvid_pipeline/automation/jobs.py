@@ -1,4 +1,4 @@
-"""The jobs: a listing's direction, its clips, its score, its film; and the reports on what was paid for.
+"""The jobs: everything of a listing; its direction, its clips, its score, its film; reports on what was paid for.
 
 Belongs here: which assets run together.
 Does not belong here: when (sensors and schedules), for which listing (partition keys).
@@ -7,6 +7,7 @@ Does not belong here: when (sensors and schedules), for which listing (partition
 import dagster as dg
 
 from luxvid_pipeline.automation.approval_job import approve_listing_job
+from luxvid_pipeline.automation.whole_film import make_film_job
 
 direct_listing_job = dg.define_asset_job(
     "direct_listing_job",
@@ -74,6 +75,7 @@ STAGE_JOBS = {
 """The job of each stage of ``domain/progress.py``; a stage without one is not taken by the progress sensor."""
 
 JOBS = (
+    make_film_job,
     direct_listing_job,
     revise_listing_job,
     animatic_job,

@@ -22,6 +22,7 @@ from luxvid_pipeline.assets.clips import clip_made_from
 from luxvid_pipeline.assets.film import film_made_from
 from luxvid_pipeline.assets.score import score_made_from, score_request
 from luxvid_pipeline.automation.listing_runs import runs_of
+from luxvid_pipeline.automation.whole_film import MAKE_FILM
 from luxvid_pipeline.domain import errors
 from luxvid_pipeline.domain.approvals import ApprovalState
 from luxvid_pipeline.domain.keys import scene_partition_key
@@ -66,7 +67,7 @@ ASSET_STAGES = {
 }
 """Which stage makes which asset."""
 
-_OTHER_JOBS = {"revise_listing_job": "direction"}
+_OTHER_JOBS = {"revise_listing_job": "direction", MAKE_FILM: "direction"}
 
 TERMINAL_TAG = "luxvid/pid"
 """On a run that a ``luxvid`` command makes in its own process."""
@@ -149,19 +150,22 @@ class Surveyor:
         return Survey(stages=(direction, *stages), runs=(*tries, *runs), urgency=urgency)
 
     def _direction(self, records: list[dg.RunRecord]) -> tuple[Stage, list[PastRun]]:
-        """Return whether the last direction came to its end, and its failures since the last one that did."""
+        """Return whether the direction that was asked for last came to its end, and its failures since."""
         failed: list[dg.RunRecord] = []
+        asked_by = 0
         for record in reversed(records):
             if record.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
+                asked_by = record.storage_id if record.dagster_run.job_name == MAKE_FILM else 0
                 break
             if record.dagster_run.job_name != self._jobs[_DIRECTION]:
                 continue  # Somebody tried a part of it by hand.
             failed.insert(0, record)
             if ATTEMPT_TAG not in record.dagster_run.tags:
                 break  # The inbox or a person asked for this one: what was tried before it no longer counts.
-        made_from = short([failed[0].storage_id if failed else 0])
+        made_from = short([asked_by or (failed[0].storage_id if failed else 0)])
         tries = [self._past(record, items={_DIRECTION: made_from}) for record in failed]
-        return Stage(name=_DIRECTION, items=(Item(name=_DIRECTION, made_from=made_from, current=not failed),)), tries
+        is_done = not failed and not asked_by
+        return Stage(name=_DIRECTION, items=(Item(name=_DIRECTION, made_from=made_from, current=is_done),)), tries
 
     def _after_direction(self, listing: str, pairs_event: dg.EventLogRecord) -> tuple[Stage, ...]:
         seen = _Listing(self._store, listing)

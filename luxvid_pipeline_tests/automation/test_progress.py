@@ -33,6 +33,7 @@ class Desk:
         self.instance = studio.instance
         self.cursor = Cursor()
         self.past_s = 0.0
+        self.jobs = JOBS
         self.approvals = ListingApprovals(studio.settings, studio.store, SqlApprovals(studio.settings.database_url))
 
     def surveyor(self):
@@ -43,7 +44,7 @@ class Desk:
             score=self.studio.overrides["score_composer"],
             spare=LocalComposer(),
             approvals=self.approvals,
-            jobs=JOBS,
+            jobs=self.jobs,
         )
 
     def progress(self, attempts=3):
@@ -272,6 +273,50 @@ def test_a_note_given_in_a_terminal_leaves_a_listing_with_the_daemon(desk):
     desk.studio.run("revise_listing_job", tags=note)
     # The same pairs again: only the film has to be confirmed.
     assert desk.take_on() == ["film"]
+
+
+def test_everything_of_a_listing_is_asked_for_with_one_job(desk):
+    desk.studio.run("make_film_job")
+    (request,) = desk.look().requests
+    assert (request.job_name, request.partition_key) == ("direct_listing_job", "villa-test")
+    # Asked for once, however often it is looked at; and again where its process died.
+    assert desk.progress().look(Cursor(), dg.get_dagster_logger(), go_round=True).requests[0].run_key == request.run_key
+    died = {**request.tags, "dagster/partition": "villa-test"}
+    create_run_for_test(desk.instance, job_name=request.job_name, status=dg.DagsterRunStatus.FAILURE, tags=died)
+    assert not desk.look().requests
+    desk.past_s = 3_001
+    (again,) = desk.look().requests
+    assert again.tags["luxvid/attempt"] == "2"
+    assert again.run_key != request.run_key
+    desk.run([again])
+    assert desk.take_on() == ["scenes", "score", "film"]
+
+
+def test_a_film_nobody_has_photos_for_is_refused_at_once(desk):
+    desk.instance.add_dynamic_partitions("listings", ["villa-unknown"])
+    failed = desk.studio.run("make_film_job", partition="villa-unknown", raise_on_error=False)
+    assert not failed.success
+    assert not any(each.tags["luxvid/listing"] == "villa-unknown" for each in desk.look().requests)
+
+
+def test_a_backfill_of_films_stands_back_in_all_its_stages(desk):
+    tags = {"dagster/partition": "villa-test", "dagster/backfill": "abcdef"}
+    desk.studio.run("make_film_job", tags=tags)
+    (request,) = desk.look().requests
+    assert request.tags["luxvid/class"] == "backfill"
+    desk.run([request])
+    assert {each.tags["luxvid/class"] for each in desk.look().requests} == {"backfill"}
+
+
+def test_what_goes_out_follows_the_film_by_itself_once(desk):
+    desk.jobs = {stage: job.name for stage, job in STAGE_JOBS.items()}
+    while "delivery" not in stages(look := desk.look()):
+        assert look.requests
+        desk.run(look.requests)
+    (request,) = look.requests
+    assert (request.job_name, request.partition_key) == ("deliver_listing_job", "villa-test")
+    desk.instance.report_runless_asset_event(dg.AssetMaterialization("delivery_package", partition="villa-test"))
+    assert not desk.progress().look(Cursor(), dg.get_dagster_logger(), go_round=True).requests
 
 
 def test_another_engine_in_the_settings_makes_no_finished_film_anew(desk):
