@@ -28,7 +28,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--peers", help="Python that has still-motion and moviepy; without it their rows are left out")
     parser.add_argument("--listing", type=Path, help="listing for the whole film (default: the example)")
-    parser.add_argument("--only", choices=["clip", "film", "photos", "whole", "hosted", "orchestration"], action="append")
+    parser.add_argument(
+        "--only", choices=["clip", "film", "photos", "whole", "hosted", "orchestration"], action="append"
+    )
     options = parser.parse_args()
     takes: dict[str, Callable[[], list[Row]]] = {
         "clip": lambda: clip_row.measure(options.peers),
