@@ -36,9 +36,11 @@ class _Bars:
     def report(self, stage: str, part: str, done: float) -> None:
         """Move a stage's bar."""
         with self._lock:
-            parts = self._parts[stage]
+            if stage not in self._tasks:  # What only some commands do has a bar once it begins.
+                self._tasks[stage] = self._progress.add_task(_title(stage), total=1.0)
+            parts = self._parts.setdefault(stage, {})
             parts[part] = max(parts.get(part, 0.0), done)
-            expected = {"photos": 2, "clips": 7}.get(stage, 1)
+            expected = {"photos": 2, "clips": 7, "delivery": 3}.get(stage, 1)
             share = sum(parts.values()) / max(expected, len(parts))
             self._progress.update(self._tasks[stage], completed=min(1.0, share))
 
@@ -61,7 +63,11 @@ class _Lines:
             if done < 1.0 or (stage, part) in self._told:
                 return
             self._told.add((stage, part))
-        err.print(f"{STAGES[stage]}: {part} done")
+        err.print(f"{_title(stage)}: {part} done")
+
+
+def _title(stage: str) -> str:
+    return STAGES.get(stage, stage.capitalize())
 
 
 @contextmanager
