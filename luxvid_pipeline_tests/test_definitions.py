@@ -163,6 +163,12 @@ def test_every_asset_has_what_its_users_look_for(defs):
         assert spec.code_version, spec.key
 
 
+def test_whoever_shoots_and_whoever_plays_has_a_pool(defs):
+    graph = defs.resolve_asset_graph()
+    pools = {key.to_user_string(): graph.get(key).pools for key in graph.get_all_asset_keys()}
+    assert {name: pool for name, pool in pools.items() if pool} == {"scene_clips": {"clips"}, "soundtrack": {"score"}}
+
+
 def test_every_job_sensor_and_schedule_says_what_it_is_for(defs):
     jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
     for each in (*jobs, *defs.sensors, *defs.schedules):

@@ -72,6 +72,7 @@ class _Stage:
     owners=OWNERS,
     code_version=CODE_VERSION,
     io_manager_key="media_io",
+    pool="clips",
     # Each scene is recorded by its own event as soon as its clip is kept; an output would record every partition of
     # the run at its end, left-out scenes included, and none if one of them failed.
     output_required=False,

@@ -54,6 +54,7 @@ CODE_VERSION = "1"
     owners=OWNERS,
     code_version=CODE_VERSION,
     io_manager_key="media_io",
+    pool="score",
     check_specs=checks.SCORE_CHECKS,
 )
 def soundtrack(

@@ -19,9 +19,11 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.storage.dagster_run import RunOpConcurrency
 from dagster._core.test_utils import create_run_for_test
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster_shared.record import copy
 
 from luxvid_pipeline.automation.launcher import LAUNCHED_TAG, WatchedRunLauncher
 from luxvid_pipeline.domain.progress import Urgency, work_tags
@@ -117,13 +119,16 @@ def queue(tmp_path, ready_clip):
         yield instance
 
 
-def queued(instance, tags, status=dg.DagsterRunStatus.QUEUED):
+def queued(instance, tags, status=dg.DagsterRunStatus.QUEUED, pool=""):
     """A run as the sensors and backfills leave it to the queue; without its plan, which a queue does not look at."""
     location = ManagedGrpcPythonEnvCodeLocationOrigin(
         LoadableTargetOrigin(module_name="luxvid_pipeline.definitions"), "luxvid"
     )
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "direct_listing_job")
     run = dg.DagsterRun("direct_listing_job", status=status, tags=dict(tags), remote_job_origin=origin)
+    if pool:
+        taken = RunOpConcurrency(root_key_counts={pool: 1}, has_unconstrained_root_nodes=False, all_pools={pool})
+        run = copy(run, run_op_concurrency=taken)
     return instance.run_storage.add_run(run)
 
 
@@ -159,6 +164,17 @@ def test_backfills_always_leave_a_place_for_somebody_else(queue):
         queued(queue, {"dagster/backfill": "b", "dagster/partition": f"villa-{number}"})
         queued(queue, work_tags(f"villa-{number}", "film", Urgency.BACKFILL))
     assert len(let_go(queue)) == 3  # of four
+
+
+def test_a_pool_bounds_how_many_listings_a_provider_works_for(queue):
+    for number in range(3):
+        queued(queue, work_tags(f"villa-{number}", "scenes", Urgency.NORMAL), pool="clips")
+    score = queued(queue, work_tags("villa-0", "score", Urgency.NORMAL), pool="score")
+    assert len(let_go(queue)) == 4  # nobody has set a limit
+    queue.event_log_storage.set_concurrency_slots("clips", 1)
+    found = let_go(queue)
+    assert [run.tags["luxvid/stage"] for run in found] == ["scenes", "score"]
+    assert found[1].run_id == score.run_id
 
 
 def test_the_launcher_knows_which_runs_have_died(queue):
