@@ -110,14 +110,13 @@ def _arriving(settings: Settings) -> dict[str, str]:
         memory = Memory.load(file, str(json.loads(file.read_text())["name"]))
     except (OSError, ValueError, KeyError):
         return {}  # nobody has watched the inbox yet
-    reasons = {
-        State.ARRIVING: f"it is taken once nothing in it has changed for {settings.settle_s:g} s",
-        State.INCOMPLETE: "photos that its listing.yaml names are not all there",
-    }
+    why = f"taken once all its listing.yaml names is there, or nothing in it has changed for {settings.settle_s:g} s"
     return {
-        name: reasons[folder.state]
+        name: why
         for name, folder in sorted(memory.folders.items())
-        if folder.state in reasons and not folder.key and _is_in_the_inbox(settings, name)
+        if folder.state in {State.ARRIVING, State.INCOMPLETE}
+        and not folder.key
+        and _is_in_the_inbox(settings, name)
     }
 
 

@@ -31,7 +31,6 @@ _FLAGS = (
     "--hide-scrollbars",
     "--mute-audio",
     "--autoplay-policy=no-user-gesture-required",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
     "--disable-background-networking",
     "--disable-component-update",
     "--remote-debugging-pipe",
@@ -56,8 +55,10 @@ class Browser:
         requests: Addresses that were asked for, without ``data:`` and ``blob:``.
     """
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, profile: Path, *, may_ask: str = "") -> None:
+        """Take a directory for what the browser keeps, and the one host it may ask; none by default."""
         self._profile = profile
+        self._names = "MAP * ~NOTFOUND" + (f" , EXCLUDE {may_ask}" if may_ask else "")
         self.trouble: list[str] = []
         self.requests: list[str] = []
         self._number = 0
@@ -69,7 +70,8 @@ class Browser:
         self._read, from_browser = os.pipe()
         # A shell puts the pipes where the browser looks for them; subprocess cannot choose the numbers.
         place = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
-        command = ["bash", "-c", place, chromium(), *_FLAGS, f"--user-data-dir={self._profile}", "about:blank"]
+        own = (f"--host-resolver-rules={self._names}", f"--user-data-dir={self._profile}", "about:blank")
+        command = ["bash", "-c", place, chromium(), *_FLAGS, *own]
         self._process = subprocess.Popen(
             command, pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 _PAPER, _INK, _FAINT, _RULE = (250, 249, 246), (33, 37, 41), (98, 103, 110), (224, 222, 215)
 # Told apart also by people who see few colours: they differ in lightness, and neighbours in hue.
 _COLOURS = ((38, 70, 120), (224, 142, 55), (178, 58, 72), (72, 145, 130), (150, 130, 190), (120, 120, 115))
-_WIDTH_PX, _ROW_PX, _BAR_PX, _MARGIN_PX, _FONT_PX = 1100, 34, 20, 24, 15
+_WIDTH_PX, _ROW_PX, _BAR_PX, _MARGIN_PX, _FONT_PX = 960, 34, 20, 24, 15
 _SCALE = 2
 _MOST_ROWS = 24
 

@@ -25,6 +25,9 @@ _PAPER, _INK, _FAINT, _ALARM = (250, 249, 246), (33, 37, 41), (120, 124, 130), (
 _GAP_PX = 8
 _FONT_PX = 13
 
+MARKDOWN_WIDTH_PX = 960
+"""What Dagster's UI shows of a picture in Markdown: its window is 1,024 pixels wide and cuts off the rest."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
@@ -135,13 +138,21 @@ def strip(pictures: Sequence[Image.Image]) -> Image.Image:
 
 
 def as_markdown(picture: Image.Image | bytes, alt: str, *, quality: int = 72) -> str:
-    """Return a picture as Markdown with the data inside, as Dagster's UI shows it; JPEG unless bytes are given."""
+    """Return a picture as Markdown with the data inside, as Dagster's UI shows it; JPEG unless a PNG's bytes are given.
+
+    What is wider than ``MARKDOWN_WIDTH_PX`` is made smaller.
+    """
+    kind = "jpeg" if isinstance(picture, Image.Image) else "png"
+    opened = picture if isinstance(picture, Image.Image) else Image.open(io.BytesIO(picture))
+    if opened.width > MARKDOWN_WIDTH_PX:
+        height_px = max(1, round(opened.height * MARKDOWN_WIDTH_PX / opened.width))
+        picture = opened = opened.convert("RGB").resize((MARKDOWN_WIDTH_PX, height_px), Image.Resampling.LANCZOS)
     if isinstance(picture, Image.Image):
         buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=quality, optimize=True)
-        kind, data = "jpeg", buffer.getvalue()
+        opened.save(buffer, kind, quality=quality, optimize=True)
+        data = buffer.getvalue()
     else:
-        kind, data = "png", picture
+        data = picture
     return f"![{alt}](data:image/{kind};base64,{base64.b64encode(data).decode()})"
 
 

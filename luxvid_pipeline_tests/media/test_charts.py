@@ -1,5 +1,6 @@
 """Bars that say what they mean."""
 
+import base64
 import io
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from luxvid_pipeline.media.charts import Bar, bar_chart
+from luxvid_pipeline.media.sheets import MARKDOWN_WIDTH_PX, as_markdown
 
 FIRST, SECOND = (38, 70, 120), (224, 142, 55)
 
@@ -66,5 +68,17 @@ def test_the_smallest_amount_is_seen():
 )
 def test_any_bars_give_a_picture_of_bounded_size(bars):
     picture = picture_of(bar_chart("Title", bars))
-    assert picture.shape[1] == 1100
+    assert picture.shape[1] == MARKDOWN_WIDTH_PX
     assert picture.shape[0] < 1000
+
+
+def test_what_the_ui_would_cut_off_is_made_to_fit_and_nothing_else_is_touched():
+    wide, small = Image.new("RGB", (1600, 400), "navy"), Image.new("RGB", (300, 100), "navy")
+    png = io.BytesIO()
+    wide.save(png, "PNG")
+    for picture, size_px in ((wide, (960, 240)), (png.getvalue(), (960, 240)), (small, (300, 100))):
+        data = base64.b64decode(as_markdown(picture, "x").partition("base64,")[2].rstrip(")"))
+        with Image.open(io.BytesIO(data)) as shown:
+            assert shown.size == size_px
+    chart = bar_chart("Money", [])
+    assert base64.b64encode(chart).decode() in as_markdown(chart, "x")

@@ -1,0 +1,101 @@
+"""What `luxvid status` reads of a listing: what is under way, what waits for whom, what is still on its way in."""
+
+import shutil
+from contextlib import nullcontext
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import create_run_for_test
+
+from luxvid_pipeline import listing_status
+from luxvid_pipeline.automation.arrivals import Memory
+from luxvid_pipeline.automation.jobs import STAGE_JOBS
+from luxvid_pipeline.automation.progress import Cursor, Progress
+from luxvid_pipeline.automation.survey import Surveyor
+from luxvid_pipeline.domain.arrivals import FolderMemory, State
+from luxvid_pipeline.domain.errors import BudgetExceededError
+from luxvid_pipeline.io_managers.manifests import manifest_key
+from luxvid_pipeline.ledger.approvals import SqlApprovals
+from luxvid_pipeline.listing_status import statuses
+from luxvid_pipeline.providers.local.composer import LocalComposer
+from luxvid_pipeline.resources.approvals import ListingApprovals
+
+
+@pytest.fixture
+def seen(directed, monkeypatch):
+    """Read the state of the studio's listing from the studio's own instance."""
+    monkeypatch.setattr(listing_status, "open_instance", lambda _: nullcontext(directed.instance))
+    monkeypatch.setattr(
+        listing_status,
+        "engine_for",
+        lambda stage, _: directed.overrides["clip_generator" if stage == "clips" else "score_composer"],
+    )
+    return lambda: next(row for row in statuses(directed.settings) if row.listing == directed.listing)
+
+
+def asked_for(studio):
+    """What the progress sensor would request now."""
+    surveyor = Surveyor(
+        studio.instance,
+        store=studio.store,
+        clips=studio.overrides["clip_generator"],
+        score=studio.overrides["score_composer"],
+        spare=LocalComposer(),
+        approvals=ListingApprovals(studio.settings, studio.store, SqlApprovals(studio.settings.database_url)),
+        jobs={stage: job.name for stage, job in STAGE_JOBS.items()},
+    )
+    return Progress(studio.instance, surveyor, attempts=3).look(Cursor(), None, go_round=True).requests
+
+
+def test_a_listing_that_waits_for_approval_says_so_once(directed, seen):
+    store, key = directed.store, manifest_key(directed.listing)
+    store.put_bytes(store.read_bytes(key).replace(b'"approval": "auto"', b'"approval": "required"'), key)
+    row = seen()
+    assert (row.approval, row.waits) == ("missing", (f"waits for 'luxvid approve {directed.listing}'",))
+
+
+def test_a_scene_that_waits_for_a_person_is_named_with_its_reason(directed, seen):
+    directed.overrides["clip_generator"].fail = {"4-bath": BudgetExceededError("the budget of $10 is reached")}
+    (request,) = (each for each in asked_for(directed) if each.job_name == "shoot_scenes_job")
+    directed.run(request.job_name, raise_on_error=False, tags=dict(request.tags))
+    (wait,) = seen().waits
+    assert wait.startswith("4-bath: ")
+    assert "the budget of $10 is reached" in wait
+    assert wait.endswith("then 'luxvid retry villa-test'")
+
+
+def test_what_is_under_way_is_named_and_nothing_is_said_to_wait(directed, seen):
+    assert seen().working == ()
+    create_run_for_test(
+        directed.instance,
+        job_name="shoot_scenes_job",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"luxvid/listing": directed.listing},
+    )
+    row = seen()
+    assert (row.working, row.waits, row.last_run) == (("shoot_scenes_job started",), (), "shoot_scenes_job started")
+
+
+def test_an_engine_that_cannot_be_used_is_told_and_the_rest_is_shown(directed, seen, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(listing_status, "open_instance", lambda _: nullcontext(directed.instance))
+    directed.environment["LUXVID_CLIPS"] = "google/veo-3.1-fast"
+    (row,) = statuses(directed.settings)
+    assert row.kept == 8
+    assert "REPLICATE_API_TOKEN" in row.waits[0]
+
+
+def test_a_folder_that_is_still_arriving_has_a_row_until_it_is_taken_away(directed, seen):
+    home = directed.home
+    folder = home / "inbox" / "Villa Nova"
+    folder.mkdir(parents=True)
+    memory = Memory(folders={folder.name: FolderMemory(look="x", since=0.0, state=State.ARRIVING)})
+    memory.save(home / "arrivals.json")
+    row = next(row for row in statuses(directed.settings) if row.folder)
+    assert (row.listing, row.folder) == ("villa-nova", "Villa Nova")
+    assert "nothing in it has changed for 20 s" in row.arriving
+    shutil.rmtree(folder)
+    assert not [row for row in statuses(directed.settings) if row.folder]
+    memory.save(home / "arrivals.json")
+    (home / "arrivals.json").write_text("{")
+    assert not [row for row in statuses(directed.settings) if row.folder]
