@@ -34,6 +34,7 @@ lint: setup ## Style, types, layers, definitions
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(NO_HOME) $(BIN)/dagster definitions validate
+	$(NO_HOME) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
 format: setup ## Put the style right
 	$(BIN)/ruff check --fix .
