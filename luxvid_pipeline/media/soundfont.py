@@ -7,6 +7,7 @@ Does not belong here: which notes (``domain/score.py``), how loud, where in the 
 (``providers/local/orchestra.py``, ``providers/local/mixdown.py``).
 """
 
+import copy
 import itertools
 import math
 import struct
@@ -110,6 +111,12 @@ class SoundFont:
             raise MediaError(f"{path.name}: not a SoundFont 2 file, or a damaged one") from error
         self._name = path.name
         self._last: dict[tuple[int, int, int], NDArray[np.float32]] = {}
+
+    def alone(self) -> "SoundFont":
+        """Return this soundfont for one player in one thread: what it remembers of his last notes is his own."""
+        other = copy.copy(self)
+        other._last = {}
+        return other
 
     def note(
         self, program: int, pitch: int, held_s: float, *, rate_hz: int = 48_000, velocity: int = 90, bank: int = 0

@@ -6,7 +6,9 @@ Belongs here: performing a plan with an orchestra; reverberation, equalising, th
 Does not belong here: the notes (``domain/score.py``), who plays (``providers/local/orchestra.py``), files.
 """
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -47,9 +49,15 @@ def perform(plan: ScorePlan, soundfont: SoundFont | None = None) -> Sound:
     orchestra = ORCHESTRAS[plan.style]
     frames = round(plan.duration_s * _RATE)
     dry, hall = (np.zeros((frames, 2), dtype=np.float32) for _ in range(2))
-    for part in Part:
-        for player in orchestra.section(part, plan.colour):
-            stem = _record(plan, part, player, font, frames)
+    cast = [(part, player) for part in Part for player in orchestra.section(part, plan.colour)]
+
+    def record(of: tuple[Part, Player]) -> Sound:
+        return _record(plan, *of, font.alone(), frames)
+
+    # Filters and resampling let go of the interpreter lock: players are recorded one a core, and mixed in their order.
+    with ThreadPoolExecutor(os.cpu_count() or 1, "record") as cores:
+        stems = cores.map(record, cast)
+        for (_, player), stem in zip(cast, stems, strict=True):
             dry += stem
             hall += stem * np.float32(10 ** (player.send_db / 20))
     answer = _hall(orchestra.hall_s)
