@@ -5,7 +5,9 @@ Does not belong here: kills (``crash_daemon.py``), the engines (``luxvid_pipelin
 
 ``python -m benchmarks.orchestration`` prints the row of ``make bench``; with ``--listings 1000 --films 24`` a thousand
 folders are dropped into the inbox at once and go through the run queue until so many films are finished; the others are
-left queued, and their time follows from the films' (a sample for real, the rest by calculation).
+left queued, and their time follows from the films' (a sample for real, the rest by calculation). ``--ticks 1000`` takes
+what the two sensors do through a thousand folders in this process, runs recorded as requested but not made: seconds by
+the clock and of the CPU.
 """
 
 import argparse
@@ -18,14 +20,26 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import numpy as np
 
+from luxvid_pipeline.automation.arrivals import FINGERPRINT_TAG, Memory, history_of, look_around
+from luxvid_pipeline.automation.jobs import STAGE_JOBS
+from luxvid_pipeline.automation.progress import LISTINGS_A_TICK, Cursor, Progress
+from luxvid_pipeline.automation.survey import Surveyor
+from luxvid_pipeline.domain.arrivals import State
 from luxvid_pipeline.domain.film_format import FULL_HD
+from luxvid_pipeline.domain.progress import work_tags
+from luxvid_pipeline.ledger.approvals import SqlApprovals
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame
+from luxvid_pipeline.providers.local.camera import LocalCamera
+from luxvid_pipeline.providers.local.composer import LocalComposer
+from luxvid_pipeline.resources.approvals import ListingApprovals
+from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline_tests.daemon import Daemon, is_at_rest, told, wait_for
 from luxvid_pipeline_tests.studio import draw_photos
 
@@ -98,12 +112,7 @@ def measure_many(listings: int, films: int, work: Path) -> dict[str, Any]:
     """
     photos, clip = _listing(work / "villa"), _clip(work / "clip.mp4")
     daemon = Daemon(work / "daemon", clip)
-    names = [f"villa-{number:04}" for number in range(listings)]
-    for name in names:
-        folder = daemon.inbox / name
-        shutil.copytree(photos, folder, copy_function=os.link)
-        (folder / "listing.yaml").unlink()
-        (folder / "listing.yaml").write_text(f"title: {name}\n{(photos / 'listing.yaml').read_text()}")
+    names = _fill(daemon.inbox, photos, listings)
     with daemon.instance() as instance, daemon.running():
         began = time.monotonic()
         group = Group(daemon.pid)
@@ -140,6 +149,94 @@ def measure_many(listings: int, films: int, work: Path) -> dict[str, Any]:
         "shots": len(daemon.shots()),
         "shots_twice": len(daemon.shots()) - len(set(daemon.shots())),
     }
+
+
+def measure_ticks(listings: int, work: Path) -> dict[str, Any]:
+    """Take both sensors through an inbox of many folders, without a daemon and without making a run.
+
+    Args:
+        listings: Folders in the inbox.
+        work: An empty folder.
+
+    Returns:
+        Of each kind of tick, how many there were and how long they took by the clock and of the CPU.
+    """
+    photos = _listing(work / "villa")
+    daemon = Daemon(work / "daemon")
+    _fill(daemon.inbox, photos, listings)
+    sources, memory, rows = ListingSources(daemon.settings), Memory(), dict[str, list[tuple[float, float]]]()
+    with daemon.instance() as instance:
+        history, known = history_of(instance), set[str]()
+        while len(known) < listings:
+            with _timed(rows, "inbox: folders arriving"):
+                found = look_around(sources, memory, history, now=time.time())
+                memory.save(daemon.home / "arrivals.json")
+            for arrival in found.arrivals:
+                tags = {**work_tags(arrival.listing, "direction", arrival.urgency), FINGERPRINT_TAG: arrival.content}
+                run = dg.DagsterRun("direct_listing_job", tags={**tags, "dagster/run_key": arrival.key})
+                instance.run_storage.add_run(run)
+            known |= {arrival.listing for arrival in found.arrivals}
+            instance.add_dynamic_partitions("listings", [arrival.listing for arrival in found.arrivals])
+            time.sleep(0 if found.arrivals else 1.0)
+        while any(folder.state is not State.CONFIRMED for folder in memory.folders.values()):
+            look_around(sources, memory, history, now=time.time())
+        memory.save(daemon.home / "arrivals.json")
+        for _ in range(10):
+            with _timed(rows, f"inbox: {listings} known folders"):
+                kept = Memory.load(daemon.home / "arrivals.json", memory.name)
+                look_around(sources, kept, history, now=time.time())
+                kept.save(daemon.home / "arrivals.json")
+        surveyor = Surveyor(
+            instance,
+            store=daemon.store,
+            clips=LocalCamera(),
+            score=LocalComposer(),
+            spare=LocalComposer(),
+            approvals=ListingApprovals(daemon.settings, daemon.store, SqlApprovals(daemon.settings.database_url)),
+            jobs={stage: job.name for stage, job in STAGE_JOBS.items()},
+        )
+        progress, cursor = Progress(instance, surveyor, attempts=3), Cursor()
+        for _ in range(10):
+            with _timed(rows, f"progress: {listings} listings under way, none has moved"):
+                progress.look(cursor, dg.get_dagster_logger(), go_round=True)
+        cursor.queue = sorted(known)
+        with _timed(rows, f"progress: {LISTINGS_A_TICK} listings looked at in one tick"):
+            looked = progress.look(cursor, dg.get_dagster_logger(), go_round=False)
+    ticks = {
+        name: {
+            "ticks": len(times),
+            "median_s": round(statistics.median(wall for wall, _ in times), 3),
+            "most_s": round(max(wall for wall, _ in times), 3),
+            "median_cpu_s": round(statistics.median(cpu for _, cpu in times), 3),
+            "most_cpu_s": round(max(cpu for _, cpu in times), 3),
+        }
+        for name, times in rows.items()
+    }
+    bytes_ = (daemon.home / "arrivals.json").stat().st_size
+    return {
+        "listings": listings,
+        "looked_at_in_one_tick": looked.looked_at,
+        "memory_file_bytes": bytes_,
+        "ticks": ticks,
+    }
+
+
+@contextmanager
+def _timed(rows: dict[str, list[tuple[float, float]]], name: str):
+    wall, cpu = time.monotonic(), time.process_time()
+    yield
+    rows.setdefault(name, []).append((time.monotonic() - wall, time.process_time() - cpu))
+
+
+def _fill(inbox: Path, photos: Path, listings: int) -> list[str]:
+    """Put many folders into an inbox; their photos are the same files, their manifests are not."""
+    names = [f"villa-{number:04}" for number in range(listings)]
+    for name in names:
+        folder = inbox / name
+        shutil.copytree(photos, folder, copy_function=os.link)
+        (folder / "listing.yaml").unlink()
+        (folder / "listing.yaml").write_text(f"title: {name}\n{(photos / 'listing.yaml').read_text()}")
+    return names
 
 
 class Group:
@@ -267,11 +364,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.orchestration", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--listings", type=int, help="drop so many folders at once")
     parser.add_argument("--films", type=int, default=24, help="and stop after so many films")
+    parser.add_argument("--ticks", type=int, help="time the sensors alone, with so many folders")
     parser.add_argument("--json", type=Path, help="write it here too")
     options = parser.parse_args()
-    if options.listings:
+    result: Any
+    if options.ticks:
+        with tempfile.TemporaryDirectory(prefix="luxvid-ticks-") as folder:
+            result = measure_ticks(options.ticks, Path(folder))
+    elif options.listings:
         with tempfile.TemporaryDirectory(prefix="luxvid-many-") as folder:
-            result: Any = measure_many(options.listings, options.films, Path(folder))
+            result = measure_many(options.listings, options.films, Path(folder))
     else:
         result = measure()
     told_ = json.dumps(result, indent=1)

@@ -204,6 +204,8 @@ def settle_rows(context: dg.OpExecutionContext, paid_services: dg.ResourceParam[
 @dg.job(
     name="reconcile_ledger_job",
     executor_def=dg.in_process_executor,
+    # It takes a moment, and frees money that listings wait for: never behind a queue of films.
+    tags={"dagster/priority": "50"},
     description="Settle paid requests whose process is gone: fetch what was made, book what it cost, free what was "
     "reserved. Runs every ten minutes where something is left over.",
 )
