@@ -108,6 +108,8 @@ class ReviewedScene:
         cost_usd, paid_calls: What it took.
         warning: What is not as it should be (another engine, another photo); empty if nothing.
         disclosure: What viewers have to be told; empty if nothing.
+        likeness: How like the clip's ends are to its photos, 0 to 1; one number for a clip of a single photo.
+        verdict: What the gate said of it, in words; empty for a clip that was never measured.
         measures: What was measured of the clip, by name.
         takes: Every take that was shot, in order; empty for a clip that was made without takes.
     """
@@ -128,6 +130,8 @@ class ReviewedScene:
     paid_calls: int = 0
     warning: str = ""
     disclosure: str = ""
+    likeness: tuple[float, ...] = ()
+    verdict: str = ""
     measures: Mapping[str, float | str] = field(default_factory=dict[str, float | str])
     takes: tuple[Take, ...] = ()
 
@@ -143,6 +147,7 @@ class Check:
         blocks: Whether a film for which it does not hold must not go out.
         told: What the check adds in words.
         figures: What it measured, by name.
+        scene: Title of the scene it is about; empty for a whole listing.
     """
 
     name: str
@@ -151,6 +156,7 @@ class Check:
     blocks: bool
     told: str
     figures: Mapping[str, float | str]
+    scene: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,7 +395,9 @@ class _Gathering:
                 paid_calls=int(facts.get("paid_calls", 0)),
                 warning="; ".join(filter(None, warnings)),
                 disclosure=str(facts.get("disclosure", "")),
-                measures=_figures(facts.get("notes") or {}),
+                likeness=_likeness(facts.get("gate") or {}),
+                verdict=_verdict(facts.get("gate") or {}),
+                measures={**_measured(facts.get("gate") or {}), **_figures(facts.get("notes") or {})},
                 takes=tuple(_takes(facts.get("takes") or ())),
             )
 
@@ -514,8 +522,54 @@ def _takes(found: Iterable[Mapping[str, Any]]) -> Iterator[Take]:
             verdict=(f"passed, but {told}" if told else "passed") if take.get("passed", True) else told,
             cost_usd=float(take.get("cost_usd", 0.0)),
             seed=int(take.get("seed", 0)),
-            measures=_figures(take.get("measures") or {}),
+            measures=_measured(take),
         )
+
+
+def _likeness(gate: Mapping[str, Any]) -> tuple[float, ...]:
+    measures: Mapping[str, Any] = gate.get("measures") or {}
+    ends = (measures.get("first_ssim"), measures.get("last_ssim"))
+    return tuple(float(each) for each in ends if isinstance(each, int | float))
+
+
+def _verdict(gate: Mapping[str, Any]) -> str:
+    if not gate:
+        return ""
+    told = str(gate.get("told", ""))
+    if gate.get("passed", True):
+        return f"passed, but {told}" if told else "passed"
+    return told or "did not pass"
+
+
+def _measured(gate: Mapping[str, Any]) -> dict[str, float | str]:
+    """Return what a person looks for among a clip's measures; of a glance only what it can tell."""
+    measures: Mapping[str, Any] = gate.get("measures") or {}
+    if not measures:
+        return {}
+    thorough = bool(measures.get("thorough", True))
+    wanted = {told: name for told, (name, needs_all) in _FIGURES.items() if thorough or not needs_all}
+    found = {told: measures[name] for told, name in wanted.items() if isinstance(measures.get(name), int | float)}
+    counts = {told: len(measures[told]) for told in ("flashes", "jumps") if thorough and told in measures}
+    score = {"score": gate["score"]} if "score" in gate else {}
+    return _figures({**score, **found, **counts})
+
+
+_FIGURES: Mapping[str, tuple[str, bool]] = {
+    "likeness to the first photo": ("first_ssim", False),
+    "likeness to the last photo": ("last_ssim", False),
+    "least likeness on the way": ("drift_ssim", True),
+    "magnification": ("zoom", False),
+    "travel across": ("travel_x", False),
+    "travel down": ("travel_y", False),
+    "moves_px": ("moved_px", False),
+    "stands still_s": ("frozen_s", False),
+    "black_s": ("black_s", False),
+    "flicker": ("flicker", True),
+    "judder_px": ("judder_px", True),
+    "lines bend_px": ("bent_px", True),
+    "softer than the photo_px": ("softened_px", True),
+}
+"""In a person's words, with the unit: the measure's name, and whether only a look at every frame can tell it."""
 
 
 def _checks(instance: dg.DagsterInstance, listing: str) -> Iterator[Check]:
@@ -547,6 +601,7 @@ def _checks(instance: dg.DagsterInstance, listing: str) -> Iterator[Check]:
         yield Check(
             name=name,
             about=f"{asset} {scene_key}".strip(),
+            scene=scene(scene_key).title if scene_key in SCENE_KEYS else "",
             passed=said.passed,
             blocks=bool(said.blocking) or said.severity is dg.AssetCheckSeverity.ERROR,
             told=said.description or "",

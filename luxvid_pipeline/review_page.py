@@ -150,6 +150,7 @@ def _check(check: Check) -> dict[str, Any]:
         "sign": sign,
         "said": said,
         "claim": _sentence(_words(check.name)).rstrip("."),
+        "scene": check.scene,
         "about": _words(check.about),
         "passed": check.passed,
         "told": check.told,

@@ -50,6 +50,9 @@ def test_a_finished_listing_is_gathered_with_its_film_its_checks_and_its_scenes(
     by_name = {check.name: check for check in found.checks}
     assert by_name["film_is_as_long_as_its_scenes"].passed
     assert by_name["film_is_as_long_as_its_scenes"].figures["planned_s"] == 14
+    clips = [check for check in found.checks if check.name == "clip_is_true_to_its_photos"]
+    assert [check.scene for check in clips] == [each.title for each in found.scenes]
+    assert all(len(each.likeness) == 1 and each.verdict and "score" in each.measures for each in found.scenes)
     assert found.score is not None
     assert len(found.score.peaks) == 280
     assert max(found.score.peaks) > 0.05
@@ -93,7 +96,11 @@ def test_takes_are_read_from_the_clips_record(shot):
     record.write_text(json.dumps(values))
     first, second = gather(shot).scenes[0].takes
     assert (first.chosen, first.verdict) == (False, "its last 1.2 s stand still")
-    assert (second.chosen, second.verdict, second.measures) == (True, "passed", {"first_ssim": 0.9})
+    assert (second.chosen, second.verdict, second.measures) == (
+        True,
+        "passed",
+        {"likeness to the first photo": 0.9},
+    )
 
 
 def test_decisions_are_shown_with_the_state_of_the_plan_as_it_is_now(directed):
