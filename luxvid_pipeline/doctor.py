@@ -15,6 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,6 +128,9 @@ def _storage(address: str, settings: Settings) -> str:
             raise StorageError(f"{address}: what was written came back changed")
     finally:
         store.remove(key)
+        if store.is_local:
+            with suppress(OSError):  # somebody else looks at the same time
+                Path(address, "doctor").rmdir()
     if not store.is_local:
         return f"{address} (written, read and removed)"
     free = shutil.disk_usage(address).free

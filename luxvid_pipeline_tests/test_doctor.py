@@ -69,6 +69,7 @@ def test_a_fresh_machine_is_well_without_daemon_inbox_or_ledger_and_none_is_made
     assert not (tmp_path / "home" / "ledger.db").exists()
     assert not (tmp_path / "home" / "inbox").exists()
     assert [path for path in (tmp_path / "home" / "media").rglob("*") if path.is_file()] == []
+    assert not (tmp_path / "home" / "media" / "doctor").exists()
 
 
 def test_a_containers_health_check_wants_the_daemon_and_the_inbox(env, tmp_path):

@@ -1,5 +1,6 @@
 """The environment: defaults, checks, and no engine replaced silently."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -159,6 +160,17 @@ def test_a_local_film_loads_no_vendor_package():
     )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_operators_page_explains_every_variable():
+    read = set(
+        re.findall(
+            r'"((?:LUXVID|DAGSTER|REPLICATE|XAI|OPENAI)_[A-Z0-9_]+)"', (PACKAGE / "resources/settings.py").read_text()
+        )
+    )
+    told = set(re.findall(r"`([A-Z0-9_]{5,})`", (PACKAGE.parent / "docs/operating.md").read_text()))
+    assert len(read) > 25
+    assert read - told == set()
 
 
 def test_the_environment_is_named_in_one_module_only():
