@@ -46,13 +46,22 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=6)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--speed", type=float, default=0.02, help="real seconds a simulated second takes")
+    parser.add_argument("--undisturbed", type=int, help="paid requests of one listing, where that is known already")
+    parser.add_argument("--made", type=Path, help="folder of clips the simulators made in an earlier trial")
     parser.add_argument("--keep", type=Path, help="work in this folder and leave it")
     parser.add_argument("--json", type=Path, help="write everything here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="luxvid-crash-daemon-") as folder:
         work = options.keep or Path(folder)
         work.mkdir(parents=True, exist_ok=True)
-        latencies = ["--speed", f"{options.speed:g}", "--picture-scale", "0.25", "--cache", str(work / "made")]
+        latencies = [
+            "--speed",
+            f"{options.speed:g}",
+            "--picture-scale",
+            "0.25",
+            "--cache",
+            str(options.made or work / "made"),
+        ]
         (work / "vendors").mkdir()
         with SimulatorProcess(work / "vendors", *latencies) as vendors:
             result = _Trial(work, vendors, options).run()
@@ -78,17 +87,20 @@ class _Trial:
         kills: list[dict[str, Any]] = []
         with self._daemon.instance() as instance:
             began = time.monotonic()
-            with self._daemon.running():
-                self._drop(0)
-                self._wait(instance, names[:1])
-            undisturbed = self._accepted()
-            print(f"undisturbed: {undisturbed} paid requests, {time.monotonic() - began:.0f} s", flush=True)
+            undisturbed = self._options.undisturbed
+            self._drop(0)
+            if undisturbed is None:
+                with self._daemon.running():
+                    self._wait(instance, names[:1])
+                undisturbed = self._accepted()
+                print(f"undisturbed: {undisturbed} paid requests, {time.monotonic() - began:.0f} s", flush=True)
+            first = self._accepted()
             for number in range(1, len(names)):
                 self._drop(number)
             whole = undisturbed * len(names)
             for number in range(self._options.kills):
                 share = (number + self._dice.uniform(0.2, 0.8)) / self._options.kills
-                kills.append(self._kill(instance, undisturbed + round(share * (whole - undisturbed)), number))
+                kills.append(self._kill(instance, first + round(share * (whole - first)), number))
                 print(json.dumps(kills[-1]), flush=True)
             with self._daemon.running():
                 self._wait(instance, names)

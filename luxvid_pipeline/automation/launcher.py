@@ -38,7 +38,7 @@ FORKED_TAG = "luxvid/process"
 
 _HOST_TAG, _PID_TAG = "luxvid/host", "luxvid/pid"  # of a run that a luxvid command makes in its own process
 _CLOCK_S = 2.0  # Two clocks of one machine may differ by as much.
-_ALSO_LOADED = ("dagster._cli.api", "dagster._daemon.cli")
+_ALSO_LOADED = ("dagster._cli.api", "dagster._daemon.cli", "scipy.signal", "scipy.ndimage")
 _PACKAGE = Path(__file__).parents[1]
 _log = logging.getLogger("luxvid.launcher")
 
