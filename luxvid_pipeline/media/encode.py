@@ -288,7 +288,11 @@ class _Encoder:
         return frame
 
     def _encode(self, frame: Frame) -> None:
-        picture = av.VideoFrame.from_numpy_buffer(frame, format="yuv420p")
+        # PyAV 18 takes a buffer in place only where its height is a multiple of four; of others it loses two rows, and
+        # colours land two rows from where they belong.
+        in_place = self._film.height_px % 4 == 0
+        take = av.VideoFrame.from_numpy_buffer if in_place else av.VideoFrame.from_ndarray
+        picture = take(frame, format="yuv420p")
         picture.pts, picture.time_base = self._frames, 1 / self._film.fps
         self._frames += 1
         self._mux(self._stream.encode(picture))

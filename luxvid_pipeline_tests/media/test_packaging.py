@@ -1,0 +1,117 @@
+"""What goes out, piece by piece: every size holds the picture it was given, overlays stand when they should."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import av
+import numpy as np
+import pytest
+
+from luxvid_pipeline.domain.delivery_plan import LADDER_PX, Part, Shape, format_of
+from luxvid_pipeline.domain.errors import MediaError
+from luxvid_pipeline.domain.film_format import FilmFormat
+from luxvid_pipeline.media.encode import ClipWriter, empty_frame, planes
+from luxvid_pipeline.media.packaging import PartOrder, SceneSource, laid_over, make_card, make_parts
+from luxvid_pipeline_tests.clips import SMALL
+
+SIZES = [(shape, size) for shape in Shape for size in LADDER_PX]
+
+
+def decoded(path):
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            yield [
+                np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width].astype(int)
+                for plane in frame.planes
+            ]
+
+
+@pytest.mark.parametrize(("shape", "size"), SIZES, ids=[f"{shape}-{size}" for shape, size in SIZES])
+def test_colours_stay_where_they_belong_in_every_size_that_goes_out(tmp_path, shape, size):
+    film = format_of(shape, size)
+    frame = empty_frame(film)
+    luma, blue, red = planes(frame)
+    luma[:], blue[:], red[:] = 120, 90, 160
+    luma[: film.height_px // 2], blue[: film.height_px // 4], red[: film.height_px // 4] = 60, 150, 100
+    with ClipWriter(tmp_path / "part.mp4", film) as writer:
+        writer.write(frame.copy())
+    (found,) = decoded(tmp_path / "part.mp4")
+    for plane, wanted in zip(found, planes(frame), strict=True):
+        assert plane.shape == wanted.shape
+        assert np.abs(plane[[0, 1, 3, -4, -2, -1]] - wanted[[0, 1, 3, -4, -2, -1]]).max() <= 6
+
+
+def overlay(film: FilmFormat, *, rows: slice, colour=(255, 255, 255), alpha=255):
+    rgba = np.zeros((film.height_px, film.width_px, 4), np.uint8)
+    rgba[rows, 100:400] = (*colour, alpha)
+    return rgba
+
+
+@pytest.fixture(scope="module")
+def grey(tmp_path_factory):
+    """Half a second of grey in the film's format, and its source."""
+    film = format_of(Shape.WIDE)
+    path = tmp_path_factory.mktemp("clip") / "grey.mp4"
+    frame = np.full_like(empty_frame(film), 128)
+    frame[: film.height_px] = 60
+    with ClipWriter(path, film) as writer:
+        for _ in range(30):
+            writer.write(frame.copy())
+    return SceneSource(scene="1-arrival", clip=path, frames=30)
+
+
+def test_a_caption_comes_and_goes_while_a_notice_stands_from_the_first_frame_to_the_last(tmp_path, grey):
+    film = format_of(Shape.WIDE)
+    order = PartOrder(
+        part=Part(scene="1-arrival", shape=Shape.WIDE, short_side_px=480, captioned=True),
+        into=tmp_path / "part.mp4",
+        start=0,
+        frames=30,
+        overlay=overlay(film, rows=slice(800, 1000)),
+        notice=overlay(film, rows=slice(60, 160)),
+    )
+    make_parts(grey, [order], {}, {})
+    lumas = [planes_of_frame[0] for planes_of_frame in decoded(order.into)]
+    assert len(lumas) == 30
+    notice, caption = [luma[40:60, 60:160].mean() for luma in lumas], [luma[370:430, 60:160].mean() for luma in lumas]
+    assert min(notice) > 225
+    assert caption[0] < 75
+    assert caption[15] > 225
+    assert caption[-1] < 75
+    assert abs(lumas[15][200:300, 500:].mean() - 60) < 2
+
+
+def test_a_card_comes_up_over_the_last_picture_and_then_stands(tmp_path, grey):
+    film = format_of(Shape.WIDE)
+    card = np.full((film.height_px, film.width_px, 4), 255, np.uint8)
+    order = PartOrder(
+        part=Part(scene="card", shape=Shape.WIDE, short_side_px=480),
+        into=tmp_path / "card.mp4",
+        start=0,
+        frames=30,
+        overlay=card,
+    )
+    make_card(grey, [order], {}, rise=15)
+    lumas = [planes_of_frame[0].mean() for planes_of_frame in decoded(order.into)]
+    assert lumas[0] < 65
+    assert all(later >= earlier - 1 for earlier, later in pairwise(lumas))
+    assert min(lumas[15:]) > 230
+
+
+def test_of_two_overlays_the_second_stands_in_front():
+    below = overlay(SMALL, rows=slice(0, 100), colour=(255, 0, 0))
+    above = overlay(SMALL, rows=slice(50, 150), colour=(0, 0, 255), alpha=128)
+    both = laid_over(below[:, :300], above[:, :300])
+    assert tuple(both[25, 200]) == (255, 0, 0, 255)
+    assert both[75, 200, 3] == 255
+    assert abs(int(both[75, 200, 2]) - 128) <= 2
+    assert tuple(both[120, 200]) == (0, 0, 255, 128)
+    assert both[170, 200, 3] == 0
+
+
+def test_a_clip_shorter_than_planned_is_an_error(tmp_path, grey):
+    source = replace(grey, frames=40)
+    part = Part(scene="1-arrival", shape=Shape.WIDE, short_side_px=480)
+    with pytest.raises(MediaError, match="holds 30 frames, 40 were expected"):
+        make_parts(source, [PartOrder(part=part, into=tmp_path / "p.mp4", start=0, frames=30)], {}, {})
+    assert not list(tmp_path.iterdir())
