@@ -101,7 +101,8 @@ def _codec_options(film: FilmFormat) -> dict[str, str | int]:
         # No macroblock trees: x264 (core 165) computes them from memory that it never wrote, so that equal frames gave
         # other bytes wherever that memory was not fresh (two threads, or an earlier encode in the process). Within
         # groups of half a second they gain nothing: the same VMAF at the same size.
-        "x264-params": "open-gop=0:b-adapt=1:force-cfr=1:lookahead-threads=1:mbtree=0",
+        # Its lookahead in the thread that hands it frames, which waits anyway, holds three frames less: 15 MB a clip.
+        "x264-params": "open-gop=0:b-adapt=1:force-cfr=1:lookahead-threads=1:sync-lookahead=0:mbtree=0",
         "color_primaries": "bt709",
         "color_trc": "bt709",
         "colorspace": "bt709",
