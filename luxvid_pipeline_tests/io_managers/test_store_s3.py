@@ -245,7 +245,7 @@ def test_removing_a_listing_takes_everything_of_it_and_nothing_of_its_neighbour(
     ]
 
 
-def test_a_whole_film_is_made_with_its_media_on_s3_and_another_machine_goes_on_from_there(
+def test_a_film_is_made_with_media_and_tables_on_s3_and_another_machine_goes_on_from_an_inbox_there(
     base, s3, tmp_path, eight_photos, ready_clip
 ):
     first = open_studio(tmp_path / "first", ready_clip)
@@ -259,9 +259,13 @@ def test_a_whole_film_is_made_with_its_media_on_s3_and_another_machine_goes_on_f
     # Nothing but the cache was written to this machine's disk.
     assert {path.name for path in first.home.iterdir()} <= {"cache", "listings"}
     second = open_studio(tmp_path / "second", ready_clip)
-    second.environment = {"LUXVID_MEDIA": base}
+    second.environment = {"LUXVID_MEDIA": base, "LUXVID_INBOX": f"{base}-inbox"}
+    inbox = f"{base}-inbox".removeprefix("s3://luxvid/")
+    for file in eight_photos.iterdir():
+        s3.client().upload_file(str(file), "luxvid", f"{inbox}/{second.listing}/{file.name}")
     with second.instance:
-        second.add(eight_photos)
+        # Nothing was registered on this machine: the listing is found in the inbox by its name.
+        second.instance.add_dynamic_partitions("listings", [second.listing])
         for stage in (second.direct, second.shoot):
             assert stage().success
         assert second.overrides["clip_generator"].shot == {}, "the clips are on S3 already"
