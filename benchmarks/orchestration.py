@@ -6,8 +6,8 @@ Does not belong here: kills (``crash_daemon.py``), the engines (``luxvid_pipelin
 ``python -m benchmarks.orchestration`` prints the row of ``make bench``; with ``--listings 1000 --films 24`` a thousand
 folders are dropped into the inbox at once and go through the run queue until so many films are finished; the others are
 left queued, and their time follows from the films' (a sample for real, the rest by calculation). ``--ticks 1000`` takes
-what the two sensors do through a thousand folders in this process, runs recorded as requested but not made: seconds by
-the clock and of the CPU.
+what the two sensors do through a thousand folders in this process, their runs recorded and not made: seconds by the
+clock and of the CPU; then the real daemon ticks on that home, and its memory is read.
 """
 
 import argparse
@@ -47,6 +47,7 @@ TARGET_S = 15.0
 ARRIVALS = 3
 PATIENCE_S = 600.0
 _SENSORS = ("new_listings_sensor", "listing_progress_sensor")
+_TICKS = 20
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -152,14 +153,14 @@ def measure_many(listings: int, films: int, work: Path) -> dict[str, Any]:
 
 
 def measure_ticks(listings: int, work: Path) -> dict[str, Any]:
-    """Take both sensors through an inbox of many folders, without a daemon and without making a run.
+    """Take both sensors through an inbox of many folders without making a run, then let a real daemon do so.
 
     Args:
         listings: Folders in the inbox.
         work: An empty folder.
 
     Returns:
-        Of each kind of tick, how many there were and how long they took by the clock and of the CPU.
+        Of each kind of tick, how many there were and how long they took by the clock and of the CPU; the daemon's.
     """
     photos = _listing(work / "villa")
     daemon = Daemon(work / "daemon")
@@ -173,8 +174,9 @@ def measure_ticks(listings: int, work: Path) -> dict[str, Any]:
                 memory.save(daemon.home / "arrivals.json")
             for arrival in found.arrivals:
                 tags = {**work_tags(arrival.listing, "direction", arrival.urgency), FINGERPRINT_TAG: arrival.content}
-                run = dg.DagsterRun("direct_listing_job", tags={**tags, "dagster/run_key": arrival.key})
-                instance.run_storage.add_run(run)
+                tags |= {"dagster/run_key": arrival.key, "dagster/partition": arrival.listing}
+                done = dg.DagsterRunStatus.SUCCESS
+                instance.run_storage.add_run(dg.DagsterRun("direct_listing_job", status=done, tags=tags))
             known |= {arrival.listing for arrival in found.arrivals}
             instance.add_dynamic_partitions("listings", [arrival.listing for arrival in found.arrivals])
             time.sleep(0 if found.arrivals else 1.0)
@@ -196,12 +198,14 @@ def measure_ticks(listings: int, work: Path) -> dict[str, Any]:
             jobs={stage: job.name for stage, job in STAGE_JOBS.items()},
         )
         progress, cursor = Progress(instance, surveyor, attempts=3), Cursor()
+        log, looked_at = dg.get_dagster_logger(), 0
+        while looked_at < listings:
+            with _timed(rows, f"progress: {listings} runs have ended since, {LISTINGS_A_TICK} listings a tick"):
+                looked_at += progress.look(cursor, log, go_round=False).looked_at
         for _ in range(10):
-            with _timed(rows, f"progress: {listings} listings under way, none has moved"):
-                progress.look(cursor, dg.get_dagster_logger(), go_round=True)
-        cursor.queue = sorted(known)
-        with _timed(rows, f"progress: {LISTINGS_A_TICK} listings looked at in one tick"):
-            looked = progress.look(cursor, dg.get_dagster_logger(), go_round=False)
+            with _timed(rows, f"progress: {listings} listings known, none has moved"):
+                progress.look(cursor, log, go_round=True)
+        real = _on_the_daemon(daemon, instance)
     ticks = {
         name: {
             "ticks": len(times),
@@ -212,13 +216,18 @@ def measure_ticks(listings: int, work: Path) -> dict[str, Any]:
         }
         for name, times in rows.items()
     }
-    bytes_ = (daemon.home / "arrivals.json").stat().st_size
-    return {
-        "listings": listings,
-        "looked_at_in_one_tick": looked.looked_at,
-        "memory_file_bytes": bytes_,
-        "ticks": ticks,
-    }
+    kept_bytes = (daemon.home / "arrivals.json").stat().st_size
+    return {"listings": listings, "memory_file_bytes": kept_bytes, "ticks": ticks, "on_the_daemon": real}
+
+
+def _on_the_daemon(daemon: Daemon, instance: dg.DagsterInstance) -> dict[str, Any]:
+    """Let the real daemon tick on what is there; returns its ticks and the memory of it and all it started, in MB."""
+    with daemon.running():
+        group = Group(daemon.pid)
+        with group.watched() as watch:
+            for name in _SENSORS:
+                wait_for(lambda name=name: len(_tick_seconds(instance, name)) >= _TICKS, PATIENCE_S, f"ticks of {name}")
+    return {"memory_mb": watch.most_mb, "ticks": {name: _spread(_tick_seconds(instance, name)) for name in _SENSORS}}
 
 
 @contextmanager
