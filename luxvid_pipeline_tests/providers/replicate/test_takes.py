@@ -8,6 +8,8 @@ import pytest
 from luxvid_pipeline.domain.errors import TakesFailedError
 from luxvid_pipeline.domain.gates import Fault
 from luxvid_pipeline.domain.payments import Account
+from luxvid_pipeline.providers.chains import ClipChain
+from luxvid_pipeline.providers.local.camera import LocalCamera
 from luxvid_pipeline.providers.replicate.clips import ReplicateClips
 from luxvid_pipeline.providers.takes import WithTakes
 from luxvid_pipeline_tests.providers.replicate.desk import desk_for
@@ -82,3 +84,25 @@ def test_a_budget_for_one_take_buys_one(sim, photos, tmp_path):
     with pytest.raises(TakesFailedError, match=r"stands? still"):
         shoot(WithTakes(ReplicateClips(VEO, desk), 3), request, tmp_path / "clip.mp4")
     assert len(sim.accepted) == 1
+
+
+def test_when_no_take_of_any_engine_passes_the_local_camera_shoots_and_all_is_told(sim, photos, tmp_path):
+    for model in (VEO, SEEDANCE):
+        sim.script.prediction(model, script.odd_media(black=True), times=None)
+    desk = desk_for(sim.base_url, tmp_path / "desk")
+    engines = [WithTakes(ReplicateClips(model, desk), 2) for model in (VEO, SEEDANCE)]
+    chain = ClipChain(engines, lambda account: desk.ledger.spent(listing=account.listing), spare=LocalCamera())
+    engine = shoot(chain, request_for(photos[:1]), tmp_path / "clip.mp4")
+    assert engine.name == "local"
+    assert [(take.engine, take.take, take.passed) for take in engine.takes] == [
+        (VEO, 1, False),
+        (VEO, 2, False),
+        (SEEDANCE, 1, False),
+        (SEEDANCE, 2, False),
+    ]
+    assert all("it is black" in take.told for take in engine.takes)
+    assert "made by local instead" in engine.degraded_reason
+    # What was tried in vain was paid all the same, and is told.
+    assert len(sim.accepted) == 4
+    assert engine.cost_usd == pytest.approx(float(desk.ledger.spent(listing="villa-aurora").cost_usd))
+    assert (tmp_path / "clip.mp4").is_file()
