@@ -114,9 +114,7 @@ def _arriving(settings: Settings) -> dict[str, str]:
     return {
         name: why
         for name, folder in sorted(memory.folders.items())
-        if folder.state in {State.ARRIVING, State.INCOMPLETE}
-        and not folder.key
-        and _is_in_the_inbox(settings, name)
+        if folder.state in {State.ARRIVING, State.INCOMPLETE} and not folder.key and _is_in_the_inbox(settings, name)
     }
 
 
@@ -196,10 +194,10 @@ class _Reader:
         except LuxVidError as error:
             return (str(error),)
         # Scenes and score wait for the same word; it is said once.
-        waits = dict.fromkeys((*steps.waits, *filter(None, [survey.told])))
+        waits = list(dict.fromkeys((*steps.waits, *filter(None, [survey.told]))))
         if not waits and steps.look_again_at is not None:
-            waits = {f"tried again at {datetime.fromtimestamp(steps.look_again_at, UTC):%H:%M:%S} UTC": None}
-        return tuple(waits)
+            return (f"tried again at {datetime.fromtimestamp(steps.look_again_at, UTC):%H:%M:%S} UTC",)
+        return _scenes_together(waits)
 
     @cached_property
     def _surveyor(self) -> Surveyor:
@@ -213,6 +211,18 @@ class _Reader:
             approvals=self._approvals,
             jobs={stage: job.name for stage, job in STAGE_JOBS.items()},
         )
+
+
+def _scenes_together(waits: list[str]) -> tuple[str, ...]:
+    """Return the lines with one for all scenes that wait for the same reason."""
+    scenes: dict[str, list[str]] = {}
+    for wait in waits:
+        name, _, why = wait.partition(": ")
+        if name in SCENE_KEYS:
+            scenes.setdefault(why, []).append(name)
+        else:
+            scenes[wait] = []
+    return tuple(f"{', '.join(names)}: {why}" if names else why for why, names in scenes.items())
 
 
 def _named(run: dg.DagsterRun) -> str:

@@ -54,12 +54,13 @@ def test_a_listing_that_waits_for_approval_says_so_once(directed, seen):
     assert (row.approval, row.waits) == ("missing", (f"waits for 'luxvid approve {directed.listing}'",))
 
 
-def test_a_scene_that_waits_for_a_person_is_named_with_its_reason(directed, seen):
-    directed.overrides["clip_generator"].fail = {"4-bath": BudgetExceededError("the budget of $10 is reached")}
+def test_scenes_that_wait_for_a_person_are_named_with_their_reason_in_one_line(directed, seen):
+    reached = BudgetExceededError("the budget of $10 is reached")
+    directed.overrides["clip_generator"].fail = {"4-bath": reached, "6-lifestyle": reached}
     (request,) = (each for each in asked_for(directed) if each.job_name == "shoot_scenes_job")
     directed.run(request.job_name, raise_on_error=False, tags=dict(request.tags))
     (wait,) = seen().waits
-    assert wait.startswith("4-bath: ")
+    assert wait.startswith("4-bath, 6-lifestyle: ")
     assert "the budget of $10 is reached" in wait
     assert wait.endswith("then 'luxvid retry villa-test'")
 
