@@ -20,14 +20,22 @@ def inspect(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A film, a clip or a sound file.", exists=True, dir_okay=False)
     ],
+    lufs: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LUFS", help="Loudness its destination asks for; default: -23 for a file named ..._r128, else -14."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print every figure of FILE beside what platforms take; exit code 1 if something is out."""
+    from luxvid_pipeline.domain.delivery_plan import BROADCAST, WEB  # noqa: PLC0415 - beside the next
     from luxvid_pipeline.domain.delivery_table import against_table  # noqa: PLC0415 - beside the next
     from luxvid_pipeline.media.measures.delivery import inspect_file  # noqa: PLC0415 - loads media libraries
 
     figures = inspect_file(file)
-    rows = against_table(figures)
+    target = BROADCAST if file.stem.endswith(f"_{BROADCAST.name}") else WEB
+    rows = against_table(figures, loudness_lufs=target.loudness_lufs if lufs is None else lufs)
     is_right = all(row.is_right for row in rows)
     if as_json:
         values = {

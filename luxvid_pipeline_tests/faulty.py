@@ -335,7 +335,8 @@ FAULTY = (
     _bad("flash", "4-bath", PUSH_IN, Fault.FLASH, lambda f, _o: flash(f)),
     _bad("faint flash", "2-bedroom", TRUCK, Fault.FLASH, lambda f, _o: flash(f, 15.0, 3)),
     _bad("lamp flashes", "5-living", SWEEP, Fault.FLASH, lambda f, _o: lamp(f)),
-    _bad("flicker", "4-bath", PUSH_IN, Fault.FLICKER, lambda f, _o: flicker(f)),
+    # Now and then it trembles by as much as a flash.
+    _bad("flicker", "4-bath", PUSH_IN, Fault.FLICKER, lambda f, _o: flicker(f), {Fault.FLASH}),
     _bad("faint flicker", "6-lifestyle", HOLD, Fault.FLICKER, lambda f, _o: flicker(f, 0.012)),
     _bad("bent lines", "4-bath", PUSH_IN, Fault.BENT, lambda f, _o: bent(f)),
     _bad("bent lines in a truck", "2-bedroom", TRUCK, Fault.BENT, lambda f, _o: bent(f, 16.0)),
