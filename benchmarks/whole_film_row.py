@@ -15,25 +15,39 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 from benchmarks.photos_row import draw_photos
-from luxvid_pipeline.domain.film_format import FULL_HD
-from luxvid_pipeline.media.encode import ClipWriter
+from luxvid_pipeline.assets.photos import working_photos
+from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
+from luxvid_pipeline.domain.pairs import ScenePair
+from luxvid_pipeline.domain.ports import ClipRequest
+from luxvid_pipeline.domain.storyboard import Storyboard
+from luxvid_pipeline.domain.tables import from_table
+from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager
+from luxvid_pipeline.media.clips import draw_clip
+from luxvid_pipeline.media.encode import ClipWriter, empty_frame
+from luxvid_pipeline.providers.local.camera import plan_clip
+from luxvid_pipeline.resources.media_store import open_media_store
+from luxvid_pipeline.resources.settings import Settings
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "listings" / "villa-aurora"
 _ROOMS = ("pool", "bedroom", "bathroom", "bathtub_shower", "living", "dining", "aerial", "kitchen", "garden", "terrace")
 _MEMORY_MB = 800
+_TURNS = 2
 
 
 def measure(listing: Path | None = None, photos: int = 80) -> list[dict[str, Any]]:
     """Return the time row and the memory row."""
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
-        film = work / "film.mp4"
-        rendered_s, _ = _render(listing or EXAMPLE, film, work / "home")
-        frames, encoded_s = _encode_alone(film, work)
+        rendered_s, encoded_s, frames = [], [], 0
+        for turn in range(_TURNS):  # in turns, so that a busy machine slows both
+            home = work / f"home-{turn}"
+            seconds, _ = _render(listing or EXAMPLE, work / "film.mp4", home)
+            rendered_s.append(seconds)
+            frames, seconds = _encode_alone(home, work)
+            encoded_s.append(seconds)
         many = work / "many"
         draw_photos(many, photos)
         rooms = [f"  - {{file: {file.name}, room: {_ROOMS[n % len(_ROOMS)]}}}" for n, file in enumerate(_jpegs(many))]
@@ -42,10 +56,10 @@ def measure(listing: Path | None = None, photos: int = 80) -> list[dict[str, Any
     return [
         {
             "name": "whole local film against encoding its frames alone",
-            "ratio": rendered_s / encoded_s,
+            "ratio": min(rendered_s) / min(encoded_s),
             "target": 1.6,
             "better": "lower",
-            "detail": f"{rendered_s:.1f} s for photos to file, {encoded_s:.1f} s for encoding {frames} frames",
+            "detail": f"{min(rendered_s):.1f} s for photos to file, {min(encoded_s):.1f} s for {frames} frames",
         },
         {
             "name": f"peak memory of that run with {photos} photos of 24 megapixels, MB",
@@ -105,11 +119,17 @@ def _memory_mb(pid: int) -> float:
     return 0.0
 
 
-def _encode_alone(film: Path, work: Path) -> tuple[int, float]:
-    """Encode the film's frames from memory with the clips' settings, as many at once as there are cores."""
+def _encode_alone(home: Path, work: Path) -> tuple[int, float]:
+    """Encode the film's frames from memory with the clips' settings, as many clips at once as there are cores.
+
+    The frames are those that the camera drew. Decoded from the finished film they would be easier to encode: what the
+    encoder found too fine is gone from them.
+    """
     at_once = os.cpu_count() or 1
+    requests = list(_requests(home))
     frames, seconds = 0, 0.0
-    for batch in _batches(film, at_once):
+    for place in range(0, len(requests), at_once):
+        batch = [_drawn(request) for request in requests[place : place + at_once]]
         start = time.monotonic()
         with ThreadPoolExecutor(at_once) as pool:
             list(pool.map(lambda part: _encode(part[1], work / f"alone-{part[0]}.mp4"), enumerate(batch)))
@@ -118,19 +138,45 @@ def _encode_alone(film: Path, work: Path) -> tuple[int, float]:
     return frames, seconds
 
 
-def _batches(film: Path, at_once: int, clip_frames: int = 120) -> Iterator[list[list[np.ndarray]]]:
-    """Yield the film's frames, a few clips' worth at a time; decoding is not part of what is timed."""
-    clips: list[list[np.ndarray]] = [[]]
-    with av.open(str(film)) as container:
-        for frame in container.decode(video=0):
-            if len(clips[-1]) == clip_frames:
-                if len(clips) == at_once:
-                    yield clips
-                    clips = []
-                clips.append([])
-            clips[-1].append(frame.to_ndarray(format="yuv420p"))
-    if clips[0]:
-        yield clips
+def _requests(home: Path) -> Iterator[ClipRequest]:
+    """What the camera was asked for, scene by scene."""
+    store = open_media_store(Settings.from_environment({"LUXVID_HOME": str(home)}))
+    (listing,) = {key.split("/")[1] for key in store.keys("scene_pairs")}
+    board = DocumentIOManager(store).load_partition("storyboard", listing, missing_ok=False)
+    tables = TableIOManager(store)
+    photos, pairs = (
+        tables.load_partition(name, listing, missing_ok=False) for name in ("listing_photos", "scene_pairs")
+    )
+    if not isinstance(board, Storyboard) or photos is None or pairs is None:
+        raise TypeError(f"the direction of {listing} cannot be read")
+    by_id = {photo.record.photo_id: photo for photo in working_photos(store, photos)}
+    rows = {row.scene: row for row in from_table(pairs, ScenePair)}
+    for shot in board.shots:
+        row = rows[shot.scene]
+        if row.first_photo is not None and not row.left_out:
+            last = by_id[row.last_photo] if row.last_photo else None
+            yield ClipRequest(listing=listing, shot=shot, first=by_id[row.first_photo], last=last, overlap=row.overlap)
+
+
+class _Kept(ClipWriter):
+    """Keeps frames where the camera expects them to be encoded."""
+
+    def __init__(self, film: FilmFormat) -> None:
+        self._format = film
+        self.frames: list[np.ndarray] = []
+
+    def buffer(self) -> np.ndarray:
+        return empty_frame(self._format)
+
+    def write(self, frame: np.ndarray) -> None:
+        self.frames.append(frame)
+
+
+def _drawn(request: ClipRequest) -> list[np.ndarray]:
+    kept = _Kept(request.format)
+    last = request.last.path if request.last is not None else None
+    draw_clip(plan_clip(request), request.first.path, last, request.format, kept)
+    return kept.frames
 
 
 def _encode(frames: list[np.ndarray], into: Path) -> None:
