@@ -58,11 +58,10 @@ def _run(kept: dict[tuple[str, str], Outcome], processes: int, console: Console)
     # Every seventh first, so that a run that is ended has seen something of everything.
     wanted.sort(key=lambda number: (number % 7, number))
     with ProcessPoolExecutor(processes, mp_context=start, initializer=_begin) as pool:
-        scores = pool.submit(_scores) if not any(group == "scores" for group, _ in kept) else None
-        work = [pool.submit(_outcome, number) for number in wanted]
+        work = [] if any(group == "scores" for group, _ in kept) else [pool.submit(_scores)]
+        work += [pool.submit(_outcome, number) for number in wanted]
         for done in track(as_completed(work), "clips", len(work), console=console):
-            _keep(kept, [done.result()])
-        _keep(kept, scores.result() if scores else [])
+            _keep(kept, done.result())
 
 
 def _keep(kept: dict[tuple[str, str], Outcome], outcomes: Iterable[Outcome]) -> None:
@@ -77,9 +76,9 @@ def _begin() -> None:
     _folder = Path(tempfile.mkdtemp(prefix="measures"))
 
 
-def _outcome(number: int) -> Outcome:
+def _outcome(number: int) -> list[Outcome]:
     case = cases()[number]
-    return Outcome(group=case.group, name=case.name, fault=case.fault, found=case.found(_folder), also=case.also)
+    return [Outcome(group=case.group, name=case.name, fault=case.fault, found=case.found(_folder), also=case.also)]
 
 
 def _scores() -> list[Outcome]:
