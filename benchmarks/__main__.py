@@ -17,7 +17,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import clip_row, film_row, hosted_row, measures_row, orchestration, photos_row, whole_film_row
+from benchmarks import (
+    clip_row,
+    film_row,
+    hosted_row,
+    measures_row,
+    orchestration,
+    package_row,
+    photos_row,
+    whole_film_row,
+)
 
 Row = dict[str, Any]
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -29,7 +38,9 @@ def main() -> int:
     parser.add_argument("--peers", help="Python that has still-motion and moviepy; without it their rows are left out")
     parser.add_argument("--listing", type=Path, help="listing for the whole film (default: the example)")
     parser.add_argument(
-        "--only", choices=["clip", "film", "photos", "whole", "hosted", "orchestration", "measures"], action="append"
+        "--only",
+        choices=["clip", "film", "photos", "whole", "hosted", "orchestration", "measures", "package"],
+        action="append",
     )
     options = parser.parse_args()
     takes: dict[str, Callable[[], list[Row]]] = {
@@ -40,6 +51,7 @@ def main() -> int:
         "hosted": hosted_row.measure,
         "orchestration": orchestration.measure,
         "measures": measures_row.measure,
+        "package": package_row.measure,
     }
     console = Console(highlight=False)
     rows: list[Row] = []

@@ -30,7 +30,7 @@ _PARTS = (
     (Shape.PORTRAIT, 1080),
 )
 _STRETCH = 30
-_FRAMES = 60
+_FRAMES = FULL_HD.frames(4.0)
 
 
 def measure() -> list[dict[str, Any]]:
@@ -49,9 +49,9 @@ def measure() -> list[dict[str, Any]]:
             for shape, size in _PARTS
         ]
         start = time.process_time()
-        looks = look_along(clip, FULL_HD.frames(4.0))
+        looks = look_along(clip, _FRAMES)
         shapes = {order.part.shape for order in orders} - {Shape.WIDE}
-        crops = {shape: crop_path(looks, FULL_HD, format_of(shape), FULL_HD.frames(4.0)) for shape in shapes}
+        crops = {shape: crop_path(looks, FULL_HD, format_of(shape), _FRAMES) for shape in shapes}
         make_parts(SceneSource(scene="1-arrival", clip=clip, frames=_FRAMES), orders, crops, {})
         package_s = time.process_time() - start
         encoder_s = sum(_encode(order.into, folder / "again.mp4") for order in orders)
