@@ -263,7 +263,8 @@ def statement(facts: PackageFacts) -> str:
         if facts.disclosure_url
         else "The original, unaltered images can be accessed in the disclosure folder delivered with it."
     )
-    return f"This video contains images that have been digitally altered with AI. {where}{_about_music(facts)}"
+    # The address last: a full stop after it would be taken for a part of it.
+    return f"This video contains images that have been digitally altered with AI.{_about_music(facts)} {where}"
 
 
 def short_statement(facts: PackageFacts) -> str:

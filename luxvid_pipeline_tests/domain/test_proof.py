@@ -122,3 +122,24 @@ def test_a_file_of_another_frame_rate_is_told_in_its_own_seconds():
     facts = package()
     slow = replace(facts.files[0], fps=Fraction(15))
     assert len(proof.manifest(replace(facts, files=(slow,)))["files"][0]["seconds"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda document: document["files"][0]["seconds"].pop(), "15 of 16 seconds are explained"),
+        (lambda document: document["files"][0]["seconds"][4].clear(), "second 4: shows nothing known"),
+        (lambda document: document["files"][0]["seconds"][4].append("8-cellar"), "second 4: shows 8-cellar"),
+        (lambda document: document["files"][0].update(sha256=""), "it has no hash"),
+        (lambda document: document["scenes"]["5-living"].update(photos=[]), "5-living: its photographs are not named"),
+        (lambda document: document["scenes"]["5-living"].update(engine=""), "5-living: nobody is named"),
+    ],
+    ids=["a-second-is-missing", "an-empty-second", "an-unknown-scene", "no-hash", "no-photo", "no-engine"],
+)
+def test_whatever_leaves_a_second_unexplained_is_found(spoil, said):
+    facts = package()
+    files = tuple(replace(file, sha256="ef" * 32) for file in facts.files)
+    document = json.loads(json.dumps(proof.manifest(replace(facts, files=files))))
+    assert proof.gaps(document) == ()
+    spoil(document)
+    assert any(said in gap for gap in proof.gaps(document)), proof.gaps(document)

@@ -15,7 +15,8 @@ import resvg_py
 from PIL import Image
 
 from luxvid_pipeline.domain.errors import StorageError
-from luxvid_pipeline.media.proof_files import disclosure_page, qr_code, write_proof
+from luxvid_pipeline.media.proof_files import disclosure_page, qr_code, timeline_json, write_proof
+from luxvid_pipeline_tests.browser import Browser
 from luxvid_pipeline_tests.packages import package
 
 
@@ -135,3 +136,24 @@ def test_the_code_is_read_by_a_camera():
     grey = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
     read, *_ = cv2.QRCodeDetector().detectAndDecode(grey)
     assert read == address
+
+
+@pytest.mark.parametrize("width_px", [390, 1280], ids=["phone", "desk"])
+def test_a_browser_shows_the_page_without_asking_anybody(tmp_path, pictures, width_px):
+    write_proof(tmp_path, package(pictures))
+    with Browser(tmp_path / "profile") as browser:
+        browser.size(width_px, 844, phone=width_px < 500)
+        browser.open(tmp_path / "disclosure" / "index.html")
+        browser.wait("[...document.images].every(each => each.complete && each.naturalWidth > 0)")
+        assert browser.value("document.images.length") == 5
+        assert browser.value("document.documentElement.scrollWidth") == width_px
+        assert browser.trouble == []
+        assert all(address.startswith("file:") for address in browser.requests)
+
+
+def test_an_editor_finds_the_score_where_the_package_has_it(pictures):
+    facts = package(pictures)
+    told = replace(facts, score=replace(facts.score, clip="clips/score.flac"))
+    timeline = otio.adapters.read_from_string(timeline_json(told, told.main_film).decode(), "otio_json")
+    (music,) = timeline.audio_tracks()[0].find_clips()
+    assert music.media_reference.target_url == "clips/score.flac"
