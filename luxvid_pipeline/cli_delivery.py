@@ -35,7 +35,7 @@ def deliver(
     settings = Settings.from_environment()
     if target is not None and target.exists() and not target.is_dir():
         raise typer.BadParameter(f"{target} is a file; name a folder")
-    with interruptible(), progress_bars(show=not as_json) as board:
+    with interruptible(), progress_bars(show=not as_json, stages=("delivery",)) as board:
         package = deliver_listing(settings, listing=listing, board=board)
     if target is not None:
         _copy(package.files, target)

@@ -6,7 +6,7 @@ Does not belong here: commands (``cli.py``, ``cli_money.py``).
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -27,10 +27,10 @@ STAGES = {"photos": "Photos", "direction": "Direction", "clips": "Clips", "score
 class _Bars:
     """Progress bars, one a stage; the clips' bar is the mean of its scenes."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, stages: Sequence[str]) -> None:
         self._progress = progress
-        self._tasks: dict[str, TaskID] = {stage: progress.add_task(title, total=1.0) for stage, title in STAGES.items()}
-        self._parts: dict[str, dict[str, float]] = {stage: {} for stage in STAGES}
+        self._tasks: dict[str, TaskID] = {stage: progress.add_task(_title(stage), total=1.0) for stage in stages}
+        self._parts: dict[str, dict[str, float]] = {stage: {} for stage in stages}
         self._lock = threading.Lock()
 
     def report(self, stage: str, part: str, done: float) -> None:
@@ -81,13 +81,18 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def progress_bars(*, show: bool) -> Iterator[Any]:
-    """Give whom to tell of progress: bars in a terminal, lines elsewhere."""
+def progress_bars(*, show: bool, stages: Sequence[str] = tuple(STAGES)) -> Iterator[Any]:
+    """Give whom to tell of progress: bars in a terminal, lines elsewhere.
+
+    Args:
+        show: Whether there may be bars.
+        stages: Those that have a bar from the beginning.
+    """
     if not show or not err.is_terminal:
         yield _Lines()
         return
     columns = (TextColumn("{task.description:10}"), BarColumn(40), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
-        bars = _Bars(progress)
+        bars = _Bars(progress, stages)
         yield bars
         bars.finish()
