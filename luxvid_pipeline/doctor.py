@@ -200,7 +200,15 @@ def _daemon(settings: Settings, *, needed: bool) -> str:
 
 
 def _keys(settings: Settings) -> str:
-    chosen = [name for chain in settings.engines.values() for name in chain if name not in _COST_NOTHING]
+    from luxvid_pipeline.resources.engines import known_engines  # noqa: PLC0415 - only when looked at
+
+    # A name that nobody knows is that engine's fault and told there.
+    chosen = [
+        name
+        for stage, chain in settings.engines.items()
+        for name in sorted(set(chain) - _COST_NOTHING)
+        if name in known_engines(stage, settings)
+    ]
     chosen += [settings.images] if settings.images else []
     needed = {name.partition("/")[0] if name.startswith(("xai/", "openai/")) else "replicate" for name in chosen}
     missing = [

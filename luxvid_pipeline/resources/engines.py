@@ -52,7 +52,7 @@ def engines_for(stage: str, settings: Settings, services: PaidServices | None = 
     for name in chosen:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
+            meant = f"; did you mean {near[0]}?" if near else "."
             raise SettingsError(
                 f"{variable}={','.join(chosen)}: there is no engine {name!r} for {stage}{meant} "
                 f"Known: {', '.join(sorted(known))}"
@@ -60,6 +60,11 @@ def engines_for(stage: str, settings: Settings, services: PaidServices | None = 
     if len(set(chosen)) < len(chosen):
         raise SettingsError(f"{variable}={','.join(chosen)}: each engine can stand in a chain once")
     return tuple(known[name]() for name in chosen)
+
+
+def known_engines(stage: str, settings: Settings) -> frozenset[str]:
+    """Return the names that a stage may be set to; no key and no network is needed."""
+    return frozenset(_makers(stage, PaidServices(settings), settings.max_takes))
 
 
 def engine_for(stage: str, settings: Settings, services: PaidServices | None = None) -> Any:
