@@ -10,7 +10,7 @@ import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import av
@@ -161,6 +161,14 @@ def _open(picture: Path | Image.Image | None, within: tuple[int, int]) -> Image.
         return None
     if isinstance(picture, Image.Image):
         return ImageOps.contain(picture.convert("RGB"), within)
+    try:
+        return _shrunk(picture, picture.stat().st_mtime_ns, within)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=128)  # two sheets of a listing show the same photos: 55 kB each instead of a decode
+def _shrunk(picture: Path, _changed_ns: int, within: tuple[int, int]) -> Image.Image | None:
     try:
         with Image.open(picture) as opened:
             opened.draft("RGB", (within[0] * 2, within[1] * 2))
