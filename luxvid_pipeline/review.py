@@ -445,15 +445,14 @@ class _Gathering:
         named = (("Film", "property_video"), ("Animatic", "animatic"), ("Score", "soundtrack"))
         files = [(group, self._stored(asset, self.listing)) for group, asset in named]
         prefix = f"{_PACKAGE}/{self.listing}"
-        for key in self.store.keys(prefix):
-            # A package's own folders say what a file is; the film's HLS segments are not for people.
-            group = str(PurePosixPath(key).parent.relative_to(prefix))
-            if PurePosixPath(key).suffix not in {".ts", ".m4s"}:
-                files.append(("Package" if group == "." else group, self.store.find(key)))
+        package = [(_package_group(PurePosixPath(key).relative_to(prefix)), key) for key in self.store.keys(prefix)]
+        for group, key in sorted(each for each in package if each[0]):
+            files.append((group.partition(" ")[2], self.store.find(key)))
         for group, stored in files:
             if stored is not None:
+                path = PurePosixPath(stored.key)
                 yield Download(
-                    name=PurePosixPath(stored.key).name,
+                    name=f"{path.parent.name}/{path.name}" if path.suffix == ".m3u8" else path.name,
                     group=group,
                     bytes=stored.bytes,
                     file=self.store.workshop(stored.key) if self.store.is_local else None,
@@ -462,6 +461,22 @@ class _Gathering:
 
     def _stored(self, asset: str, partition: str) -> StoredFile | None:
         return self.store.find(media_key(asset, partition))
+
+
+def _package_group(file: PurePosixPath) -> str:
+    """Return under which heading, and in which place, a package's file is listed; empty for what people do not want."""
+    if file.parts[0] == "parts" or file.name == "package.json":
+        return ""
+    if file.parent.name.endswith("_hls"):
+        # A player that is given the playlist finds the rest.
+        return "3 Streams" if file.name == "master.m3u8" else ""
+    if file.parts[0] == "clips":
+        return "5 Clips and score"
+    if file.suffix == ".mp4" and "teaser" not in file.stem:
+        return "2 Unbranded films" if "_unbranded_" in file.stem else "1 Branded films"
+    if file.suffix in {".mp4", ".webp", ".jpg"} and len(file.parts) == 1:
+        return "4 Posters and teaser"
+    return "6 Proof and disclosure"
 
 
 def _small_film(store: MediaStore, film: StoredFile, path: Path) -> StoredFile:

@@ -5,6 +5,7 @@ import re
 import shutil
 from contextlib import nullcontext
 from decimal import Decimal
+from pathlib import PurePosixPath
 
 import dagster as dg
 import pytest
@@ -18,7 +19,7 @@ from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.ledger.approvals import SqlApprovals
 from luxvid_pipeline.media.probe import probe_video
 from luxvid_pipeline.resources.approvals import ListingApprovals
-from luxvid_pipeline.review import review_on
+from luxvid_pipeline.review import _package_group, review_on
 from luxvid_pipeline_tests.conftest import open_studio
 
 
@@ -193,3 +194,23 @@ def test_a_page_that_cannot_be_written_is_told(command, finished, tmp_path, monk
     said = command("villa-test", "--out", tmp_path / "file" / "page.html")
     assert isinstance(said.exception, StorageError)
     assert "could not be written" in str(said.exception)
+
+
+@pytest.mark.parametrize(
+    ("file", "group"),
+    [
+        ("villa_28s_16x9_unbranded_1080p.mp4", "2 Unbranded films"),
+        ("villa_33s_16x9_branded_1080p.mp4", "1 Branded films"),
+        ("villa_33s_16x9_branded_hls/master.m3u8", "3 Streams"),
+        ("villa_33s_16x9_branded_hls/480p.mp4", ""),
+        ("villa_teaser_6s_16x9.mp4", "4 Posters and teaser"),
+        ("villa_poster_9x16.jpg", "4 Posters and teaser"),
+        ("clips/1-arrival.mp4", "5 Clips and score"),
+        ("manifest.json", "6 Proof and disclosure"),
+        ("disclosure/index.html", "6 Proof and disclosure"),
+        ("parts/1-arrival_16x9_1080p.mp4", ""),
+        ("package.json", ""),
+    ],
+)
+def test_a_packages_files_are_listed_where_people_look_for_them(file, group):
+    assert _package_group(PurePosixPath(file)) == group
