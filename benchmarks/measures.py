@@ -30,7 +30,7 @@ _folder = Path()
 
 
 def main() -> int:
-    """Run, print, write."""
+    """Run, print, write; returns 1 if there is nothing to write."""
     parser = argparse.ArgumentParser(prog="benchmarks.measures", description=__doc__)
     parser.add_argument("--anew", action="store_true", help="forget the outcomes that are kept")
     parser.add_argument("--tables", action="store_true", help="only write the tables of the outcomes that are kept")
@@ -40,6 +40,9 @@ def main() -> int:
     kept = {} if options.anew or not OUTCOMES.exists() else _read()
     if not options.tables:
         _run(kept, options.processes, console)
+    if not kept:
+        console.print("No outcomes are kept; run it without --tables.")
+        return 1
     text = tables(list(kept.values()))
     quality_page.replace_block("confusion", text)
     console.print(text, markup=False)
