@@ -79,7 +79,10 @@ LIMITS: Mapping[Fault, Limit] = {
     Fault.FORMAT: Limit(at=0, unit="", because="clips are joined by copying packets", blocks=_BOTH),
     Fault.BLACK: Limit(at=0.02, unit="s", because="a single black frame is seen as a blink", blocks=_BOTH),
     Fault.FROZEN: Limit(
-        at=0.5, unit="s", because="half a second without motion reads as a fault in a moving shot", blocks=_BOTH
+        at=0.75,
+        unit="s",
+        because="half a second without motion reads as a fault in a moving shot; it is known to a quarter of a second",
+        blocks=_BOTH,
     ),
     Fault.FROZEN_TAIL: Limit(
         at=0.4, unit="s", because="a tail that dies is the commonest defect of generated clips", blocks=_BOTH

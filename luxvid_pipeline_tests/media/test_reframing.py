@@ -102,15 +102,15 @@ def shifted(picture, by_px):
 @pytest.mark.parametrize("by_px", [0.25, 0.5, 0.75, 1.0])
 def test_a_crop_moved_by_parts_of_a_pixel_moves_the_picture_by_as_much(by_px):
     # Soft enough for half-sized colour planes to hold all of it.
-    large = cv2.GaussianBlur(scenery(2560, 1440, seed=2), (0, 0), 14.0)
+    large = cv2.GaussianBlur(scenery(2560, 1440, seed=2), (0, 0), 5.0)
     moved, expected, resting = empty_frame(TALL), empty_frame(TALL), empty_frame(TALL)
     draw_crop(shifted(large, 0), 100 + by_px, 202.5, moved)
     draw_crop(shifted(large, by_px), 100, 202.5, expected)
     draw_crop(shifted(large, 0), 100, 202.5, resting)
     for one, other, still in zip(planes(moved), planes(expected), planes(resting), strict=True):
         off = np.abs(one.astype(int) - other).mean()
-        assert off < 0.6
-        assert off < 0.3 * np.abs(still.astype(int) - other).mean()
+        # Rounding to whole levels, on both ways, is a fifth of a level.
+        assert off < 0.2 + 0.2 * np.abs(still.astype(int) - other).mean()
 
 
 def test_a_clip_is_looked_at_on_its_key_frames_only(tmp_path):

@@ -12,8 +12,9 @@ from luxvid_pipeline.providers.chains import ClipChain
 from luxvid_pipeline.providers.local.camera import LocalCamera
 from luxvid_pipeline.providers.replicate.clips import ReplicateClips
 from luxvid_pipeline.providers.takes import WithTakes
+from luxvid_pipeline_tests.drawn import scenery, working_photo
 from luxvid_pipeline_tests.providers.replicate.desk import desk_for
-from luxvid_pipeline_tests.providers.replicate.test_clips import request_for, working_photo
+from luxvid_pipeline_tests.providers.replicate.test_clips import request_for
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
 
 # Each makes a clip of just the length asked for: one photo, two photos.
@@ -34,7 +35,7 @@ def sim(cache):
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
-    return [working_photo(folder / f"{number}.jpg", number) for number in range(2)]
+    return [working_photo(scenery(1200, 800, seed=number), folder / f"{number}.jpg") for number in (1, 5)]
 
 
 def shoot(clips, request, into):
