@@ -210,7 +210,6 @@ def choose_scene_pairs(
         pairs, engine = from_table(earlier, ScenePair), Engine(name=selector.engine)
     shot = [pair for pair in pairs if not pair.left_out]
     metadata: dict[str, Any] = {
-        "made_from": made_from,
         "scenes_shot": len(shot),
         "scenes_with_two_photos": sum(pair.last_photo is not None for pair in shot),
         "scenes_kept": sorted(pinned),
@@ -218,6 +217,7 @@ def choose_scene_pairs(
         "lowest_confidence": min((pair.confidence for pair in shot), default=0.0),
         **engine_metadata(engine, watch, reused=earlier is not None),
         **preview(_pair_sheet(pairs, by_id)),
+        "made_from": made_from,
     }
     return to_table(pairs, ScenePair), metadata
 

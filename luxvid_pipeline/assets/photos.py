@@ -136,12 +136,12 @@ def photo_catalogue(
     progress.report("photos", "catalogue", 1.0)
     context.add_output_metadata(
         {
-            "made_from": made_from,
             "photos": len(catalogue),
             "rooms": dict(Counter(entry.room.value for entry in catalogue)),
             "said_by": dict(Counter(entry.room_by for entry in catalogue)),
             **engine_metadata(engine, watch, reused=earlier is not None),
             **preview(_catalogue_sheet(media_store, catalogue)),
+            "made_from": made_from,
         },
         output_name="result",
     )
