@@ -698,11 +698,11 @@ class ReplicateSimulator:
         def make() -> bytes:
             a, b = (last, first) if odd.get("swap") else (first, last)
             if odd.get("frozen"):
-                b = a
+                b = None
             if odd.get("black"):
                 a = b = footage.np.zeros((64, 64, 3), footage.np.uint8)
             about = {name: recipe[name] for name in ("width", "height", "fps", "frames", "audio")}
-            return footage.clip(a, b, **about)
+            return footage.clip(a, b, **about, forward=0.0 if odd.get("frozen") else footage.FORWARD)
 
         seconds = round(frames / fps, 3)
         metrics: dict[str, Any] = {"video_output_count": 1, "video_output_duration_seconds": seconds}
