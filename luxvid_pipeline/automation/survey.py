@@ -69,6 +69,11 @@ ASSET_STAGES = {
 
 _OTHER_JOBS = {"revise_listing_job": "direction", MAKE_FILM: "direction"}
 
+_LEFT_TO_A_TERMINAL = (
+    "is left to the terminal that directed it: 'luxvid render' makes its film, 'luxvid deliver' what goes out, "
+    "'luxvid retry' gives it to the daemon"
+)
+
 TERMINAL_TAG = "luxvid/pid"
 """On a run that a ``luxvid`` command makes in its own process."""
 
@@ -145,7 +150,7 @@ class Surveyor:
         if latest is None or not direction.is_done:
             return Survey(stages=(direction,), runs=tuple(tries), urgency=urgency)
         if _is_left_to_a_terminal(directions, latest.run_id):
-            return Survey(told="was directed in a terminal, where 'luxvid render' goes on with it")
+            return Survey(told=_LEFT_TO_A_TERMINAL)
         stages = self._after_direction(listing, latest)
         return Survey(stages=(direction, *stages), runs=(*tries, *runs), urgency=urgency)
 
