@@ -26,14 +26,14 @@ CREATES = Limit(per_minute=900, burst=5)
 
 
 def scenes_of(listing: int) -> list[PaidRequest]:
-    """The listing's requests; neighbours of two crews share one, and every fifth cannot afford all of its own."""
+    """The listing's requests; neighbours of two crews share one, and every fifth can afford one, whoever pays that."""
     return [
         asked(
             "the same sunset" + str(listing // 2) if scene == 0 else f"{listing}: scene {scene}",
             usd=str(PRICE_USD),
             listing=f"villa-{listing}",
             scene=str(scene),
-            budget_usd=str(PRICE_USD * (2 if listing % 5 == 0 else SCENES)),
+            budget_usd=str(PRICE_USD * (1 if listing % 5 == 0 else SCENES)),
         )
         for scene in range(SCENES)
     ]

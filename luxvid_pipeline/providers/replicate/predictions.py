@@ -327,7 +327,15 @@ class _Case:
         finally:
             if self._holds:
                 with contextlib.suppress(LedgerError):
-                    await _step(self._ledger.let_go, [self._key])
+                    await self._leave()
+
+    async def _leave(self) -> None:
+        """Give it up: what never left goes from the ledger, the rest is anybody's to take up again."""
+        row = await _step(self._ledger.payment, self._key)
+        if row is not None and row.state is PaymentState.RESERVED:
+            await _step(self._ledger.release, self._key)
+        else:
+            await _step(self._ledger.let_go, [self._key])
 
     def _claim(self) -> Payment:
         # Noted where it happens, so that a call cancelled in this moment still lets go.
@@ -375,23 +383,17 @@ class _Case:
     # ---- sending -------------------------------------------------------------------------------------------------
 
     async def _send(self) -> str:
-        """Send it and return the vendor's id; a request that never left gives its claim back."""
-        try:
-            if self._order.before_sending is not None:
-                await self._order.before_sending(self._api)
-            given = await self._uploaded()
-            gate = self._desk.gate
-            async with gate.turn():
-                try:
-                    return await self._sent(given, gate)
-                except VendorFailureError as failure:
-                    gate.refused(failure.as_error(self._order.doing))
-                    raise
-        except BaseException:
-            row = await _step(self._ledger.payment, self._key)
-            if row is not None and row.state in {PaymentState.PLANNED, PaymentState.RESERVED}:
-                await _step(self._ledger.release, self._key)
-            raise
+        """Send it and return the vendor's id."""
+        if self._order.before_sending is not None:
+            await self._order.before_sending(self._api)
+        given = await self._uploaded()
+        gate = self._desk.gate
+        async with gate.turn():
+            try:
+                return await self._sent(given, gate)
+            except VendorFailureError as failure:
+                gate.refused(failure.as_error(self._order.doing))
+                raise
 
     async def _uploaded(self) -> dict[str, Any]:
         """The input as the vendor takes it: every file uploaded afresh, since addresses die within the hour.
@@ -413,7 +415,7 @@ class _Case:
         ends = self._time.monotonic() + self._patience.queue_s
         while True:
             await self._desk.limits.wait(CREATE_BUCKET, deadline_s=max(0.0, ends - self._time.monotonic()))
-            payment = await _step(self._ledger.submitting, self._key)
+            payment = await self._announced()
             try:
                 prediction = await self._posted(given)
             except VendorFailureError as failure:
@@ -428,6 +430,19 @@ class _Case:
             await _step(self._ledger.submitted, self._key, prediction.id)
             gate.accepted()
             return prediction.id
+
+    async def _announced(self) -> Payment:
+        """Write down that it is about to leave; cancelled in this moment, that it did not."""
+        try:
+            return await _step(self._ledger.submitting, self._key)
+        except asyncio.CancelledError:
+            await self._not_sent_after_all()
+            raise
+
+    async def _not_sent_after_all(self) -> None:
+        row = await _step(self._ledger.payment, self._key)
+        if row is not None and row.state is PaymentState.SUBMITTING:
+            await _step(self._ledger.not_sent, self._key, "the run was ended before it was sent")
 
     async def _posted(self, given: Mapping[str, Any]) -> Prediction:
         """POST once. Cancelled while it is on its way, its answer is still heard, so that it can be cancelled too."""
@@ -447,7 +462,10 @@ class _Case:
             if not post.done():
                 post.cancel()
                 await asyncio.wait([post])
-            if not post.cancelled() and post.exception() is None:
+            failure = None if post.cancelled() else post.exception()
+            if isinstance(failure, VendorFailureError) and failure.surely_unheard:
+                await self._not_sent_after_all()
+            elif not post.cancelled() and failure is None:
                 self._live = post.result().id
                 await _step(self._ledger.submitted, self._key, self._live)
             raise

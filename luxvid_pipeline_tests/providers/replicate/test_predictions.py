@@ -237,6 +237,52 @@ def test_a_run_ended_while_the_request_is_on_its_way_still_hears_the_id(sim, pho
     assert row(desk, order).state is PaymentState.FAILED
 
 
+class InterruptedAt:
+    """A ledger, or a shelf, whose user is cancelled while one of its methods is at work."""
+
+    def __init__(self, real, method, cancel):
+        self._real, self._method, self._cancel = real, method, cancel
+
+    def __getattr__(self, name):
+        method = getattr(self._real, name)
+        if name != self._method:
+            return method
+
+        def interrupted(*args, **kwargs):
+            self._cancel()
+            time.sleep(0.02)  # the cancellation arrives while this is at work
+            return method(*args, **kwargs)
+
+        return interrupted
+
+
+@pytest.mark.parametrize("step", ["claim", "submitting", "submitted", "finished", "keep", "delivered", "fetch"])
+def test_a_run_ended_at_any_step_leaves_nothing_doubtful_and_the_next_pays_once(sim, photo, tmp_path, step):
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+
+    async def interrupted():
+        loop = asyncio.get_running_loop()
+
+        def cancel():
+            loop.call_soon_threadsafe(work.cancel)
+
+        ending = desk_for(sim.base_url, tmp_path)
+        ending.ledger = InterruptedAt(ending.ledger, step, cancel)
+        ending.shelf = InterruptedAt(ending.shelf, step, cancel)
+        work = asyncio.create_task(deliver(order, ending))
+        await asyncio.wait([work])
+        assert work.cancelled()
+
+    asyncio.run(interrupted())
+    left = {entry.payment.state for entry in desk.ledger.rows()}
+    known = {PaymentState.SUBMITTED, PaymentState.FINISHED, PaymentState.DELIVERED, PaymentState.FAILED}
+    assert left <= known, "neither a reservation nor a doubt stays behind"
+    assert run(order, desk).path.exists()
+    useful = [prediction for prediction in sim.accepted if prediction.status == "succeeded"]
+    assert len(useful) == 1
+    assert sum(entry.payment.cost_usd for entry in desk.ledger.rows(latest=False)) == Decimal("0.4")
+
+
 def _sent_by_a_process_that_died(sim, order, desk, *, accepted, prediction_id=False):
     """Leave the ledger as a crash would: the request written down as leaving, or as sent."""
 
