@@ -355,7 +355,9 @@ def logo_mark(
     y = top if corner.startswith("top") else height - bottom - rows
     rgba = np.zeros((height, width, 4), dtype=np.uint8)
     if logo.backdrop is None:
-        _shadow(rgba, mark[..., 3], x, y, blur_px=unit * 0.9, strength=0.6)
+        # An even ground over a white wall, and a close one for the thin strokes.
+        _shadow(rgba, np.full_like(mark[..., 3], 255), x, y, blur_px=unit * 3.2, strength=0.36)
+        _shadow(rgba, mark[..., 3], x, y, blur_px=unit * 0.3, strength=0.5)
     _over(rgba, mark, x, y)
     return rgba
 

@@ -1,7 +1,7 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-"""Making what goes out: the parts of each shape and size from one decode a clip, and the files joined from them.
+"""Making what goes out: the parts of each shape and size, and the files joined from them.
 
-Belongs here: decoding a scene once for everything that shows it, overlays, the card, streams, the teaser.
+Belongs here: drawing a scene once a shape for everything that shows it, overlays, the card, streams, the teaser.
 Does not belong here: what is wanted (``domain/delivery_plan.py``), where to crop (``media/reframing.py``), drawing
 overlays (``media/brand_graphics.py``), keeping files (``assets/package_maker.py``).
 
@@ -10,7 +10,7 @@ many files show it, and a scene that did not change is not touched.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,9 +106,12 @@ def make_parts(
     *,
     film: FilmFormat = FULL_HD,
     doing: str = "",
-    each_frame: Callable[[int], None] = lambda _done: None,
 ) -> None:
-    """Encode all parts of one scene; its clip is decoded once, each shape drawn once, each size scaled once a frame.
+    """Encode all parts of one scene.
+
+    Encoders that are open at once are what takes memory (a hundred megabytes each at full size), and decoding is what
+    is cheap; so one shape after the other, the clip decoded for each of them. Parts at half pace come together, since
+    there drawing is dear. Within such a batch each shape is drawn once, each size scaled once a frame.
 
     Args:
         source: The scene.
@@ -117,7 +120,6 @@ def make_parts(
         crops_after: The same of the scene it dissolves into.
         film: The clips' format.
         doing: What this is about, for errors.
-        each_frame: Called with the number of frames done; what it raises ends the work and leaves no part.
 
     Raises:
         MediaError: A clip cannot be decoded, or a part cannot be written.
@@ -126,47 +128,65 @@ def make_parts(
     cv2.setNumThreads(1)
     own = [order for order in orders if not order.part.slow]
     slow = [order for order in orders if order.part.slow]
-    with ExitStack() as stack:
-        benches = [
-            _Bench(shape, pace, orders_of, crops, film, stack, doing)
-            for pace, group in (("own", own), ("slow", slow))
-            for shape, orders_of in _by_shape(group)
-        ]
-        owns = [bench for bench in benches if bench.pace == "own"]
-        slows = [bench for bench in benches if bench.pace == "slow"]
-        partner = _decoded(source.after, doing) if source.after is not None and owns else None
-        half = HalfPace() if slows else None
-        before: Frame | None = None
-        number = -1
-        for number, frame in enumerate(_decoded(source.clip, doing)):
-            if owns and number >= source.skip:
-                shown = number - source.skip
-                into_next = number - (source.frames - source.overlap)
-                other = None
-                if partner is not None and into_next >= 0:
-                    other = next(partner, None)
-                for bench in owns:
-                    bench.show(
-                        shown,
-                        frame,
-                        float(number),
-                        black=_black(source, shown),
-                        other=None if other is None else (other, crops_after.get(bench.shape), into_next),
-                        mix=(into_next + 1) / (source.overlap + 1) if other is not None else 0.0,
-                    )
-            if half is not None:
-                if before is None:
-                    _show_all(slows, 0, frame, 0.0)
-                else:
-                    early, late = half.between(before, frame)
-                    _show_all(slows, 2 * number - 1, early, number - 0.75)
-                    _show_all(slows, 2 * number, late, number - 0.25)
-                before = frame
-            each_frame(number + 1)
-        if number + 1 != source.frames:
-            raise MediaError(f"{doing}: {source.clip.name} holds {number + 1} frames, {source.frames} were expected")
-        if before is not None:
-            _show_all(slows, 2 * source.frames - 1, before, float(number))
+    for _, group in _by_shape(own):
+        with ExitStack() as stack:
+            benches = _benches(group, crops, film, stack, doing)
+            _make_at_own_pace(source, benches, crops_after, doing)
+    if slow:
+        with ExitStack() as stack:
+            _make_at_half_pace(source, _benches(slow, crops, film, stack, doing), doing)
+
+
+def _benches(
+    orders: Sequence[PartOrder], crops: Mapping[Shape, CropPath], film: FilmFormat, stack: ExitStack, doing: str
+) -> "list[_Bench]":
+    return [_Bench(shape, group, crops, film, stack, doing) for shape, group in _by_shape(orders)]
+
+
+def _make_at_own_pace(
+    source: SceneSource, benches: "Sequence[_Bench]", crops_after: Mapping[Shape, CropPath], doing: str
+) -> None:
+    partner = _decoded(source.after, doing) if source.after is not None else None
+    for number, frame in enumerate(_whole(source, doing)):
+        if number < source.skip:
+            continue
+        shown = number - source.skip
+        into_next = number - (source.frames - source.overlap)
+        other = next(partner, None) if partner is not None and into_next >= 0 else None
+        for bench in benches:
+            bench.show(
+                shown,
+                frame,
+                float(number),
+                black=_black(source, shown),
+                other=None if other is None else (other, crops_after.get(bench.shape), into_next),
+                mix=(into_next + 1) / (source.overlap + 1) if other is not None else 0.0,
+            )
+
+
+def _make_at_half_pace(source: SceneSource, benches: "Sequence[_Bench]", doing: str) -> None:
+    half = HalfPace()
+    before: Frame | None = None
+    for number, frame in enumerate(_whole(source, doing)):
+        if before is None:
+            _show_all(benches, 0, frame, 0.0)
+        else:
+            early, late = half.between(before, frame)
+            _show_all(benches, 2 * number - 1, early, number - 0.75)
+            _show_all(benches, 2 * number, late, number - 0.25)
+        before = frame
+    if before is not None:
+        _show_all(benches, 2 * source.frames - 1, before, float(source.frames - 1))
+
+
+def _whole(source: SceneSource, doing: str) -> Iterator[Frame]:
+    """The clip's frames, as many as were promised."""
+    held = 0
+    for frame in _decoded(source.clip, doing):
+        yield frame
+        held += 1
+    if held != source.frames:
+        raise MediaError(f"{doing}: {source.clip.name} holds {held} frames, {source.frames} were expected")
 
 
 def make_card(
@@ -327,19 +347,18 @@ def laid_over(below: Overlay, above: Overlay) -> Overlay:
 
 
 class _Bench:
-    """One shape at one pace: draws each frame once, scales it once a size, hands it to every part that shows it."""
+    """One shape: draws each frame once, scales it once a size, hands it to every part that shows it."""
 
     def __init__(
         self,
         shape: Shape,
-        pace: str,
         orders: Sequence[PartOrder],
         crops: Mapping[Shape, CropPath],
         film: FilmFormat,
         stack: ExitStack,
         doing: str,
     ) -> None:
-        self.shape, self.pace = shape, pace
+        self.shape = shape
         self._crop = crops.get(shape)
         self._full = format_of(shape, fps=film.fps)
         self._drawn = empty_frame(self._full)

@@ -265,7 +265,8 @@ def extended(image: np.ndarray, aspect: float) -> np.ndarray:
     """Return about one megapixel of this shape: the whole picture in the middle, its blurred surroundings beside it."""
     height = round((1_048_576 / aspect) ** 0.5 / 2) * 2
     width = round(height * aspect / 2) * 2
-    backdrop = cv2.GaussianBlur(filled(image, width, height), (0, 0), 20)
+    coarse = cv2.GaussianBlur(filled(image, width // 8, height // 8), (0, 0), 2.5)
+    backdrop = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     scale = min(width / image.shape[1], height / image.shape[0])
     inner = cv2.resize(image, (round(image.shape[1] * scale), round(image.shape[0] * scale)))
     x, y = (width - inner.shape[1]) // 2, (height - inner.shape[0]) // 2

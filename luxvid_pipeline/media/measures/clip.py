@@ -133,9 +133,15 @@ def glance_at_clip(clip: Path, *, first_photo: Path, last_photo: Path | None = N
 
 
 def _glanced_ssim(frame: Grey, photo: Path) -> float:
-    """How like a frame is to a photo, by coarse features; where they leave a doubt, by all of them."""
-    glanced = likeness(frame, glance_at_photo(photo), coarse_features(frame)).ssim
-    return glanced if glanced >= _CLEARLY_ALIKE else max(glanced, likeness(frame, read_photo(photo)).ssim)
+    """How like a frame is to a photo, by coarse features; where they leave a doubt, by all of them.
+
+    A frame without any is bare, and looking closer finds none either.
+    """
+    seen = coarse_features(frame)
+    glanced = likeness(frame, glance_at_photo(photo), seen).ssim
+    if glanced >= _CLEARLY_ALIKE or not len(seen[0]):
+        return glanced
+    return max(glanced, likeness(frame, read_photo(photo)).ssim)
 
 
 def _drift(look: Look, first: Photo, last: Photo | None) -> float:

@@ -8,6 +8,7 @@ Does not belong here: what two photos have in common (``media/overlap.py``), thr
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -30,7 +31,7 @@ _LEAST_WIDTH_PX = 1900
 _LUMA = np.array([[0.0722, 0.7152, 0.2126]], np.float32)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Photo:
     """A photo made ready to be compared with frames.
 
@@ -38,14 +39,18 @@ class Photo:
         name: File name, for errors.
         small: Grey, its long side 640 pixels.
         large: Grey, at least about as wide as a full frame where the photo is.
-        points, descriptors: Its features, in pixels of ``small``.
+        features_of: How its features are found.
     """
 
     name: str
     small: Grey
     large: Grey
-    points: NDArray[np.float32]
-    descriptors: NDArray[np.float32]
+    features_of: "Callable[[Grey], Features]"
+
+    @cached_property
+    def features(self) -> "Features":
+        """Its features, in pixels of ``small``; found when first asked for, since a bare frame asks for none."""
+        return self.features_of(self.small)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +103,7 @@ def _read_photo(path: Path, least_width_px: int, features_of: "Callable[[Grey], 
     scale = _LONG_SIDE_PX / max(large.shape)
     size = (max(2, round(large.shape[1] * scale)), max(2, round(large.shape[0] * scale)))
     small = np.asarray(cv2.resize(large, size, interpolation=cv2.INTER_AREA), np.uint8)
-    points, descriptors = features_of(small)
-    return Photo(path.name, small, large, points, descriptors)
+    return Photo(path.name, small, large, features_of)
 
 
 def _width_px(data: bytes) -> int:
@@ -204,9 +208,10 @@ def filling(photo_shape: tuple[int, ...], size: tuple[int, int]) -> Floats:
 
 def _alignments(photo: Photo, frame: Features) -> list[Floats]:
     points, descriptors = frame
-    if len(points) < _LEAST_INLIERS or len(photo.points) < _LEAST_INLIERS:
+    if len(points) < _LEAST_INLIERS or len(photo.features[0]) < _LEAST_INLIERS:
         return []
-    near = photo.descriptors @ descriptors.T
+    photo_points, photo_descriptors = photo.features
+    near = photo_descriptors @ descriptors.T
     there = near.argmax(axis=1)
     best = near[np.arange(len(near)), there]
     second = np.partition(near, -2, axis=1)[:, -2]
@@ -214,7 +219,7 @@ def _alignments(photo: Photo, frame: Features) -> list[Floats]:
     kept = distance < _RATIO * runner_up
     if kept.sum() < _LEAST_INLIERS:
         return []
-    here, seen = photo.points[kept], points[there[kept]]
+    here, seen = photo_points[kept], points[there[kept]]
     found: list[Floats] = []
     similar, agree = cv2.estimateAffinePartial2D(here, seen, method=cv2.RANSAC, ransacReprojThreshold=_FIT_PX)
     if similar is not None and agree.sum() >= _LEAST_INLIERS:  # pyright: ignore[reportUnnecessaryComparison]

@@ -20,10 +20,12 @@ to any host and follows no redirects.
 import asyncio
 import base64
 import binascii
+import functools
 import hashlib
 import json
 import random
 import re
+import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -249,8 +251,8 @@ class ReplicateApi:
         base_url: str = BASE_URL,
         patience: Patience | None = None,
         timekeeper: Timekeeper | None = None,
-        transport: Callable[[], httpx.AsyncBaseTransport] = httpx.AsyncHTTPTransport,
-        delivery_transport: Callable[[], httpx.AsyncBaseTransport] = httpx.AsyncHTTPTransport,
+        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        delivery_transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     ) -> None:
         """Prepare, without any request.
 
@@ -266,8 +268,8 @@ class ReplicateApi:
         self._base_url = base_url.rstrip("/")
         self.patience = patience or Patience()
         self.time = timekeeper or Timekeeper()
-        self._transport = transport
-        self._delivery_transport = delivery_transport
+        self._transport = transport or _plain_transport
+        self._delivery_transport = delivery_transport or _plain_transport
         self._open: _Open | None = None
 
     def __repr__(self) -> str:
@@ -554,6 +556,16 @@ def _unreachable(error: Exception) -> VendorFailureError:
     )
     what = str(error) or type(error).__name__
     return VendorFailureError(Kind.UNREACHABLE, f"{type(error).__name__}: {what}", surely_unheard=unheard)
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """The certificates that are trusted: read once, since that takes longer than a request to a vendor nearby."""
+    return httpx.create_ssl_context()
+
+
+def _plain_transport() -> httpx.AsyncBaseTransport:
+    return httpx.AsyncHTTPTransport(verify=_trust())
 
 
 def _path(url: str) -> str:
