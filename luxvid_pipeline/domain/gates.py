@@ -105,15 +105,19 @@ LIMITS: Mapping[Fault, Limit] = {
     Fault.FLICKER: Limit(at=0.5, unit="levels", because="the encoder alone gives 0.08 to 0.19"),
     Fault.JUMP: Limit(at=1, unit="cuts", because="a scene is one shot"),
     Fault.JUDDER: Limit(at=0.5, unit="px", because="clean clips have 0.03 to 0.08; half a pixel of shake shows"),
-    Fault.BENT: Limit(at=4.0, unit="px", because="clean moves reach 1.4, slow dissolves of two stills 3.2"),
+    Fault.BENT: Limit(
+        at=2.7,
+        unit="px",
+        because="clean moves reach 2.2, dissolves of two stills 2.5, lines bowed by 16 px begin at 2.8",
+    ),
     Fault.SOFT: Limit(
         at=1.5, unit="px", because="a 720p clip enlarged has about 0.8; twice that is seen at once", blocks=_NONE
     ),
     Fault.CLICK: Limit(at=1, unit="clicks", because="a click is always heard; clean scores have none", blocks=_NONE),
     Fault.LEVEL: Limit(
-        at=2.0,
+        at=2.5,
         unit="dB beyond the usual",
-        because="at the boundaries of clean scores what sounds goes on within -4.5 and -0.7 dB, elsewhere -5.8 to 2.4",
+        because="clean scores fall by up to 2.0 more than elsewhere; they rise by up to 6.0, where notes are struck",
         blocks=_NONE,
     ),
     Fault.TIMBRE: Limit(
@@ -216,7 +220,7 @@ def judge_sound(measures: SoundMeasures) -> GateVerdict:
     steps = [
         join.at_s
         for join in measures.joins
-        if join.carried_db < join.usual_low_db - beyond or join.carried_db > join.usual_high_db + beyond
+        if join.carried_db < join.usual_low_db - beyond or join.carried_db > join.usual_high_db + beyond + _STRUCK_DB
     ]
     steps = [at for at in steps if at not in others]
     if steps:
@@ -248,6 +252,8 @@ def agreement(measures: ClipMeasures, move: CameraMove, overlap: Overlap | None 
     return max(-2.0, min(2.0, along[main] / aims[main]))
 
 
+_STRUCK_DB = 4.0
+"""How much more than it falls the level of what sounds may rise at a boundary: a note struck again is louder."""
 _SIDE = 0.5
 """A little magnification moves the frame's side by half as many widths as it magnifies: what zoom weighs as travel."""
 
