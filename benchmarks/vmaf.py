@@ -4,8 +4,8 @@ Belongs here: encoding the example's clips and the package's shapes with a witne
 drawn, and asking ffmpeg's libvmaf how near the file comes to that; the table in ``docs/quality.md``.
 Does not belong here: choosing the encoder's settings (``media/encode.py``).
 
-The film of 16:9 is its clips' own packets, so its score is theirs. The other shapes are cut out of the decoded clips
-and encoded again: they are compared with what was cut out.
+The film of 16:9 is its clips' own packets, so its score is theirs. Everything else, other shapes, captions and half
+pace, is drawn from the decoded clips and encoded again: it is compared with what was drawn.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -22,19 +23,29 @@ from rich.console import Console
 
 from benchmarks import quality_page
 from benchmarks.camera_truth import LISTING
-from luxvid_pipeline.domain.delivery_plan import Part, Shape, format_of
+from luxvid_pipeline.domain.delivery_plan import SLOW, Part, Shape, format_of
 from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
 from luxvid_pipeline.domain.photos import PhotoRecord, Verdict, WorkingPhoto
 from luxvid_pipeline.domain.ports import ClipRequest
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.domain.storyboard import Shot
 from luxvid_pipeline.media import packaging
+from luxvid_pipeline.media.brand_graphics import caption
 from luxvid_pipeline.media.encode import ClipWriter, Frame
 from luxvid_pipeline.media.ffmpeg import ffmpeg_path
 from luxvid_pipeline.media.overlap import measure_overlap
-from luxvid_pipeline.media.packaging import PartOrder, SceneSource, make_parts
+from luxvid_pipeline.media.packaging import Overlay, PartOrder, SceneSource, make_parts
 from luxvid_pipeline.media.reframing import crop_path, look_along
 from luxvid_pipeline.providers.local import camera
+
+
+class Kind(Enum):
+    """What a part of a package shows of its scene."""
+
+    PLAIN = "plain"
+    CAPTIONED = "captioned"
+    SLOW = "at half pace"
+
 
 SECONDS = 4.0
 LEAST = 95.0
@@ -98,7 +109,7 @@ def main() -> int:
     camera.ClipWriter = packaging.ClipWriter = Witness  # pyright: ignore[reportPrivateImportUsage]
     with tempfile.TemporaryDirectory() as folder:
         for scene in dict.fromkeys([*options.scenes, *options.reframed]):
-            clip = Path(folder) / f"{scene}_16x9.mp4"
+            clip = Path(folder) / _name(scene, Shape.WIDE, Kind.PLAIN)
             camera.shoot_clip(_request(scene), clip)
             if scene in options.reframed:
                 _reframe(scene, clip, Path(folder))
@@ -130,37 +141,55 @@ def _photo(path: Path) -> WorkingPhoto:
 
 def _reframe(scene: str, clip: Path, folder: Path) -> None:
     frames = FULL_HD.frames(SECONDS)
-    shapes = [shape for shape in Shape if shape is not Shape.WIDE]
     looks = look_along(clip, frames)
-    crops = {shape: crop_path(looks, FULL_HD, format_of(shape), frames) for shape in shapes}
+    crops = {shape: crop_path(looks, FULL_HD, format_of(shape), frames) for shape in Shape if shape is not Shape.WIDE}
     orders = [
         PartOrder(
-            part=Part(scene=scene, shape=shape), into=folder / f"{scene}_{shape.value}.mp4", start=0, frames=frames
+            part=Part(scene=scene, shape=shape, captioned=kind is Kind.CAPTIONED, slow=kind is Kind.SLOW),
+            into=folder / _name(scene, shape, kind),
+            start=0,
+            frames=frames * (SLOW if kind is Kind.SLOW else 1),
+            overlay=_caption(scene, shape) if kind is Kind.CAPTIONED else None,
         )
-        for shape in shapes
+        for kind in Kind
+        for shape in Shape
+        if (shape, kind) != (Shape.WIDE, Kind.PLAIN)  # that one is the clip
     ]
     make_parts(SceneSource(scene=scene, clip=clip, frames=frames), orders, crops, {})
 
 
+def _caption(scene: str, shape: Shape) -> Overlay:
+    size = format_of(shape)
+    return caption(
+        scene.partition("-")[2].capitalize(), (size.width_px, size.height_px), detail="12 Cliff Road, Malibu"
+    )
+
+
+def _name(scene: str, shape: Shape, kind: Kind) -> str:
+    return f"{scene}_{shape.value}_{kind.value.replace(' ', '-')}.mp4"
+
+
 def _table(scenes: Sequence[str], reframed: Sequence[str]) -> str:
     rows: list[list[object]] = []
-    for shape in Shape:
-        wanted = scenes if shape is Shape.WIDE else reframed
-        found = {scene: Witness.scores[f"{scene}_{shape.value}.mp4"] for scene in wanted}
-        if not found:
-            continue
-        mean = sum(each for each, _ in found.values()) / len(found)
-        worst = min(found, key=lambda scene: found[scene][0])
-        rows.append(
-            [
-                shape.value,
-                len(found),
-                f"{mean:.1f}",
-                f"{found[worst][0]:.1f} ({worst})",
-                f"{min(least for _, least in found.values()):.1f}",
-            ]
-        )
-    return quality_page.table(("shape", "scenes", "mean VMAF", "lowest scene", "lowest frame"), rows)
+    for kind in Kind:
+        for shape in Shape:
+            wanted = scenes if (shape, kind) == (Shape.WIDE, Kind.PLAIN) else reframed
+            found = {scene: Witness.scores[_name(scene, shape, kind)] for scene in wanted}
+            if not found:
+                continue
+            mean = sum(each for each, _ in found.values()) / len(found)
+            worst = min(found, key=lambda scene: found[scene][0])
+            rows.append(
+                [
+                    shape.value,
+                    kind.value,
+                    len(found),
+                    f"{mean:.1f}",
+                    f"{found[worst][0]:.1f} ({worst})",
+                    f"{min(least for _, least in found.values()):.1f}",
+                ]
+            )
+    return quality_page.table(("shape", "", "scenes", "mean VMAF", "lowest scene", "lowest frame"), rows)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ from luxvid_pipeline.media.brand_graphics import agent_card, caption, card_notes
 from luxvid_pipeline.media.encode import gop_frames
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.logos import Logo, read_logo
-from luxvid_pipeline.media.packaging import Overlay, SceneSource, laid_over
+from luxvid_pipeline.media.packaging import Overlay, PackedOverlays, SceneSource, laid_over
 from luxvid_pipeline.media.provenance import Signer
 from luxvid_pipeline.media.sheets import Tile, as_markdown, contact_sheet, frames_of
 from luxvid_pipeline.partitions import listing_partitions, scenes_of_a_listing
@@ -324,7 +324,7 @@ def _brand(
 ) -> Brand:
     """Draw what branded files show; the logo stands with the property's name at the beginning, and on the card."""
     shapes = dict.fromkeys(file.shape for file in plan.files)
-    captions: dict[tuple[str, Shape], Overlay] = {}
+    captions = PackedOverlays()
     cards: dict[Shape, Overlay] = {}
     for shape in shapes:
         size = format_of(shape)

@@ -30,6 +30,8 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._serdes import deserialize_value, serialize_value
 
+from luxvid_pipeline.media.memory import keep_memory_low
+
 LAUNCHED_TAG = "luxvid/launched_on"
 """The machine whose daemon launched a run."""
 
@@ -147,6 +149,7 @@ def make_run(instance_ref: str, run_id: str) -> None:
     from dagster._cli.api import _execute_run_command_body  # noqa: PLC0415 - only a run needs it
     from dagster._utils.interrupts import capture_interrupts  # noqa: PLC0415
 
+    keep_memory_low()
     with capture_interrupts(), DagsterInstance.from_ref(deserialize_value(instance_ref, InstanceRef)) as instance:
         _execute_run_command_body(run_id, instance, lambda _: None, set_exit_code_on_failure=False)
 

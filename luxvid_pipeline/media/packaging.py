@@ -10,7 +10,8 @@ many files show it, and a scene that did not change is not touched.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,42 @@ from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
 from luxvid_pipeline.media.encode import ClipWriter, Frame, empty_frame, planes
 from luxvid_pipeline.media.ffmpeg import run_ffmpeg
 from luxvid_pipeline.media.film import Stretch, join_packets
+from luxvid_pipeline.media.memory import return_free_memory
 from luxvid_pipeline.media.reframing import CropPath, draw_crop
 from luxvid_pipeline.media.retiming import HalfPace
 
 Overlay = NDArray[np.uint8]
 """Height × width × 4, RGBA, straight alpha, as large as a shape's full size."""
+
+
+class PackedOverlays(MutableMapping[tuple[str, Shape], Overlay]):
+    """Overlays by scene and shape, packed: nearly all of each is empty, and a package has dozens of 8 MB."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._packed: dict[tuple[str, Shape], tuple[bytes, tuple[int, ...]]] = {}
+
+    def __setitem__(self, place: tuple[str, Shape], overlay: Overlay) -> None:
+        """Keep an overlay."""
+        self._packed[place] = zlib.compress(np.ascontiguousarray(overlay).tobytes(), 1), overlay.shape
+
+    def __getitem__(self, place: tuple[str, Shape]) -> Overlay:
+        """Return an overlay, unpacked for whoever asks."""
+        packed, shape = self._packed[place]
+        return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape)
+
+    def __delitem__(self, place: tuple[str, Shape]) -> None:
+        """Forget an overlay."""
+        del self._packed[place]
+
+    def __iter__(self) -> Iterator[tuple[str, Shape]]:
+        """Go through the scenes and shapes that have one."""
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._packed)
+
 
 _FADE_FRAMES = 9
 TEASER_PX = (480, 270)
@@ -130,11 +162,12 @@ def make_parts(
     slow = [order for order in orders if order.part.slow]
     for _, group in _by_shape(own):
         with ExitStack() as stack:
-            benches = _benches(group, crops, film, stack, doing)
-            _make_at_own_pace(source, benches, crops_after, doing)
+            _make_at_own_pace(source, _benches(group, crops, film, stack, doing), crops_after, doing)
+        return_free_memory()
     if slow:
         with ExitStack() as stack:
             _make_at_half_pace(source, _benches(slow, crops, film, stack, doing), doing)
+        return_free_memory()
 
 
 def _benches(
@@ -438,9 +471,12 @@ class _Ink:
         fine = _resized(stack, (size.width_px, size.height_px))
         coarse = _resized(stack, (size.width_px // 2, size.height_px // 2))
         self._bands = [
-            [(rows, columns, fine[rows, columns, 0], fine[rows, columns, 3]) for rows, columns in _covered(fine)],
-            [(rows, columns, coarse[rows, columns, 1], coarse[rows, columns, 3]) for rows, columns in _covered(coarse)],
-            [(rows, columns, coarse[rows, columns, 2], coarse[rows, columns, 3]) for rows, columns in _covered(coarse)],
+            # Copies, since a view would hold the whole.
+            [
+                (rows, columns, layer[rows, columns, plane].copy(), layer[rows, columns, 3].copy())
+                for rows, columns in _covered(layer)
+            ]
+            for plane, layer in ((0, fine), (1, coarse), (2, coarse))
         ]
 
     def blend(self, frame: Frame, strength: float) -> None:
