@@ -54,6 +54,7 @@ from luxvid_pipeline.domain.timeline import DISSOLVE_S
 from luxvid_pipeline.io_managers.store import MediaStore, StoredFile
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.media.brand_graphics import agent_card, caption, card_notes, disclosure_line, logo_mark
+from luxvid_pipeline.media.branding_check import words_in_name
 from luxvid_pipeline.media.encode import gop_frames
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.logos import Logo, read_logo
@@ -114,6 +115,15 @@ def delivery_package(
     logo, notes = _logo(media_store, listing, manifest, listing_sources)
     branded = logo is not None or card_text(manifest).names_somebody
     plan = _plan(media_store, listing, manifest, scenes, pairs, words if branded else {}, branded=branded)
+    called = words_in_name(plan.film.name, identity(manifest))
+    if called:  # before minutes are spent on files that could not go out
+        result = checks.unbranded_files_name_nobody([str(finding) for finding in called], len(plan.files))
+        yield result
+        withhold(media_store, listing)
+        raise NotDeliverableError(
+            f"{listing}: the package must not go out: {result.check_name}: {result.description}; its files are called "
+            "after its key, so render it with another --listing KEY, or change that name in listing.yaml"
+        )
     score_engine = engine_from_facts(soundtrack.facts).name
     score = ScoreInput(
         stored=soundtrack,

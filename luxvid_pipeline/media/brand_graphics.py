@@ -48,6 +48,7 @@ _MARK_UNITS = 24.0
 """How wide a logo in a corner may be, in hundredths of the short side."""
 
 _NOTHING = FittedText(lines=(), size=1.0)
+_RISE_EM, _FALL_EM = 0.86, 0.3
 _WHOLE_OR_NOT_AT_ALL = frozenset(("agent.phone", "agent.email", "agent.licence"))
 """A number or an address without its end is another one."""
 
@@ -90,7 +91,10 @@ class _Card:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """One paragraph of a column: text of one style, or a rule, or the logo; with the space above it."""
+    """One paragraph of a column: text of one style, or a rule, or the logo; with the space above it.
+
+    ``over_px`` is how much higher its letters stand than Latin ones.
+    """
 
     height_px: float
     above_px: float
@@ -98,6 +102,7 @@ class _Block:
     style: TypeStyle = _PLAIN
     colour: Rgb = IVORY
     leading: float = 1.25
+    over_px: float = 0.0
     rule_px: float = 0.0
     logo: Logo | None = None
 
@@ -137,8 +142,16 @@ class _Column:
         if fitted.shortened:
             self.notes.append(f"{what}: {len(text)} characters do not fit; shortened to {' '.join(fitted.lines)!r}")
         leading = 1.12 if style.family is Family.SERIF else 1.4
-        height = fitted.size * (0.72 + leading * (len(fitted.lines) - 1))
-        self.blocks.append(_Block(height, above * self.unit_px, fitted, style, colour, leading))
+        drawn = [draw_line(line, style, fitted.size) for line in fitted.lines]
+        rises = [-line.top_px for line in drawn]
+        falls = [line.top_px + line.mask.shape[0] for line in drawn]
+        # Latin letters keep to these bounds; other scripts stand higher and hang lower, and get the room they take.
+        over = max(0.0, rises[0] - _RISE_EM * fitted.size)
+        under = max(0.0, falls[-1] - _FALL_EM * fitted.size)
+        apart = [1.05 * (fall + rise) / fitted.size for fall, rise in zip(falls, rises[1:], strict=False)]
+        leading = max(leading, *apart, 0.0)
+        height = fitted.size * (0.72 + leading * (len(fitted.lines) - 1)) + over + under
+        self.blocks.append(_Block(height, above * self.unit_px, fitted, style, colour, leading, over))
 
     def rule(self, colour: Rgb, width: float, above: float) -> None:
         """Add a thin line."""
@@ -245,7 +258,13 @@ def _tidy(column: _Column) -> None:
 
 def _squeezed(block: _Block, factor: float) -> _Block:
     text = replace(block.text, size=block.text.size * factor)
-    return replace(block, height_px=block.height_px * factor, above_px=block.above_px * factor, text=text)
+    return replace(
+        block,
+        height_px=block.height_px * factor,
+        above_px=block.above_px * factor,
+        over_px=block.over_px * factor,
+        text=text,
+    )
 
 
 def _draw_column(rgba: Rgba, column: _Column, paint: Palette, *, centre_px: float, middle_px: float) -> None:
@@ -260,7 +279,7 @@ def _draw_column(rgba: Rgba, column: _Column, paint: Palette, *, centre_px: floa
             half = block.rule_px / 2
             _fill(rgba, block.colour, centre_px - half, y, centre_px + half, y + block.height_px)
         for row, line in enumerate(block.text.lines):
-            baseline = y + block.text.size * (0.70 + row * block.leading)
+            baseline = y + block.over_px + block.text.size * (0.70 + row * block.leading)
             start = centre_px - advance_em(line, block.style) * block.text.size / 2
             _write(rgba, line, block.style, block.text.size, start, baseline, block.colour)
         y += block.height_px

@@ -125,6 +125,16 @@ def test_a_field_that_is_not_there_leaves_no_gap():
     assert np.diff(rows).max() <= np.diff(full).max() + 2
 
 
+@pytest.mark.parametrize("size", [SQUARE, TALL])
+@pytest.mark.parametrize("agent", ["مريم السالم", "สมชาย ใจดี", "Nguyễn Thị Ệ"])
+def test_letters_that_hang_low_or_stand_high_touch_no_other_line(agent, size):
+    def lines(card):
+        rows = written(agent_card(card, size, NAVY)).any(axis=1).astype(int)
+        return int((np.diff(rows, prepend=0) == 1).sum())
+
+    assert lines(replace(CARD, agent=agent)) == lines(CARD)
+
+
 def test_the_card_is_in_the_brands_colour_and_a_black_logo_is_turned_light_on_it():
     rgba = agent_card(CARD, WIDE, NAVY, logo=BLACK)
     assert tuple(rgba[2, 2, :3]) == parse_colour("#0B2545")
