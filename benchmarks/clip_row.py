@@ -81,7 +81,7 @@ def _measure(folder: Path, peers_python: str | None) -> list[dict[str, Any]]:
         ours, theirs = folder / "ours.mp4", folder / "peer.mp4"
         command = [peers_python, str(_PEERS / script), str(photo), str(theirs), str(SECONDS)]
         command += [str(_ffmpeg_with_our_settings(folder / "ffmpeg")), str(CRF), PRESET]
-        turns = [(_timed(partial(shoot_clip, request, ours)), _peer(command)) for _ in range(ROUNDS)]
+        turns = [(_timed(partial(shoot_clip, request, ours)), _peer(command, theirs)) for _ in range(ROUNDS)]
         _check_equal_output(ours, theirs)
         ours_s, theirs_s = (min(times) for times in zip(*turns, strict=True))
         detail = f"{SECONDS:g} s of 1080p in {ours_s:.1f} s against {theirs_s:.1f} s"
@@ -89,11 +89,14 @@ def _measure(folder: Path, peers_python: str | None) -> list[dict[str, Any]]:
     return rows
 
 
-def _peer(command: list[str]) -> float:
+def _peer(command: list[str], into: Path) -> float:
     """Run a peer and return the seconds of its work, as it says: neither side's start of an interpreter counts."""
+    into.unlink(missing_ok=True)  # still-motion does nothing, and says nothing, where the file is there already
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{command[1]} failed: {done.stderr[-600:]}")
+    if not into.exists():
+        raise RuntimeError(f"{command[1]} wrote nothing: {done.stderr[-600:]}")
     return float(done.stdout.split()[-1])
 
 
