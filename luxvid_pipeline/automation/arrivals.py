@@ -65,7 +65,7 @@ class Bounds:
     """
 
     judged: int = 40
-    requests: int = 2
+    requests: int = 4
     seconds: float = 1.0
 
 

@@ -366,7 +366,7 @@ def test_a_thousand_new_folders_are_taken_a_few_a_tick_and_none_starves(tmp_path
     watch.tick()
     watch.now += SETTLED
     directed = []
-    for _ in range(300 // 25 + 1):
+    for _ in range(300 // Bounds().requests + 1):
         work_done.update(opened=0)
         directed += watch.directed()
         assert work_done["opened"] <= 40
