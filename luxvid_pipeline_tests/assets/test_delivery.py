@@ -329,17 +329,27 @@ def test_the_line_in_the_picture_stands_over_the_whole_of_an_altered_scene(hoste
 # --- What stops it ----------------------------------------------------------------------------------------------------
 
 
-def test_an_unbranded_file_that_names_somebody_stops_the_package(again):
-    say(again.studio, client="Villa-Test")
-    shutil.rmtree(again.folder / "parts")
-    with pytest.raises(NotDeliverableError, match=r"unbranded_files_name_nobody.*villa-test_4s_16x9_unb.*--listing"):
-        deliver(again.studio)
-    assert not list((again.folder / "parts").glob("*.mp4")), "nothing was encoded that could not go out"
-    assert not (again.folder / "package.json").exists()
-    records = again.studio.instance.event_log_storage.get_latest_asset_check_execution_by_key(
-        [key for key in again.studio.defs().resolve_asset_graph().asset_check_keys if "nobody" in key.name]
+def refused(delivered, told):
+    """Deliver what must not go out: it says why, the check has failed, nothing is listed."""
+    with pytest.raises(NotDeliverableError, match=told):
+        deliver(delivered.studio)
+    assert not (delivered.folder / "package.json").exists()
+    records = delivered.studio.instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [key for key in delivered.studio.defs().resolve_asset_graph().asset_check_keys if "nobody" in key.name]
     )
     assert [record.status.value for record in records.values()] == ["FAILED"]
+
+
+def test_an_unbranded_file_that_names_somebody_stops_the_package(again):
+    say(again.studio, client="VideoHandler")  # which every MP4 says of its picture track
+    refused(again, r"unbranded_files_name_nobody.*villa-test_4s_16x9_unbranded")
+
+
+def test_a_name_in_the_files_names_stops_it_before_anything_is_encoded(again):
+    say(again.studio, client="Villa-Test")
+    shutil.rmtree(again.folder / "parts")
+    refused(again, r"unbranded_files_name_nobody.*villa-test_4s_16x9_unb.*--listing")
+    assert not list((again.folder / "parts").glob("*.mp4"))
 
 
 def test_a_key_without_its_certificates_is_an_error_before_anything_is_made(again, tmp_path):
