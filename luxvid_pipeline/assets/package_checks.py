@@ -56,7 +56,9 @@ def names_in_unbranded(
             continue
         seen = digest([file.name, file.sha256, wanted])
         if seen not in known:
-            search = searches.setdefault(file.shape, _search(brand, identity, Shape(file.shape)))
+            if file.shape not in searches:
+                searches[file.shape] = _search(brand, identity, Shape(file.shape))
+            search = searches[file.shape]
             is_whole = file.kind == "film" and min(file.width_px, file.height_px) == FULL_PX
             findings = search.findings(
                 store.open(f"{prefix(listing)}/{file.name}"),
@@ -98,7 +100,7 @@ def _unmarked(store: MediaStore, listing: str, package: Package, disclosure: Dis
 
 
 def _search(brand: Brand, identity: Sequence[str], shape: Shape) -> BrandingSearch:
-    captions = [overlay for (_, of_shape), overlay in brand.captions.items() if of_shape is shape]
+    captions = [brand.captions[place] for place in brand.captions if place[1] is shape]
     card = brand.cards.get(shape)
     return BrandingSearch(identity, logo=brand.logo, cards=[card] if card is not None else [], overlays=captions)
 

@@ -261,6 +261,8 @@ class PackageMaker:
         self._encoded = 0
         self._made = 0
         self._parts: dict[Part, StoredFile] = {}
+        self._overlays: dict[tuple[str, Shape], str] = {}
+        self._played: tuple[Cut, Sound] | None = None
 
     def make(self) -> Package:
         """Make what is missing and return what is there. It goes out once :func:`release` has listed it.
@@ -273,10 +275,12 @@ class PackageMaker:
         missing = self._find_parts()
         self._remove_other_parts()
         with self._store.scratch() as scratch, ThreadPoolExecutor(1, "sound") as beside:
-            # The sound is made while the pictures are encoded.
+            # The sound is made while the pictures are encoded; of one cut for all its targets, since it is played once.
+            wanted = dict.fromkeys((file.cut, file.target) for file in plan.files if not self._is_kept(file))
+            cuts = list(dict.fromkeys(cut for cut, _ in wanted))
             tracks = {
                 track: beside.submit(self._track, *track, scratch)
-                for track in dict.fromkeys((file.cut, file.target) for file in plan.files if not self._is_kept(file))
+                for track in sorted(wanted, key=lambda track: cuts.index(track[0]))
             }
             try:
                 self._make_parts(missing)
@@ -386,11 +390,6 @@ class PackageMaker:
         names = list(self._scenes)
         scene = self._scenes[names[-1] if part.scene == CARD else part.scene]
         source = scene.source
-        overlay: Overlay | None = None
-        if part.scene == CARD:
-            overlay = self._brand.cards[part.shape]
-        elif part.captioned:
-            overlay = self._brand.captions[part.scene, part.shape]
         following = names.index(source.scene) + 1
         notice = self._disclosure.notice(part.scene, part.shape)
         return digest(
@@ -400,11 +399,18 @@ class PackageMaker:
                 "after": self._scenes[names[following]].clip.sha256 if source.after is not None else "",
                 "plays": [source.frames, source.overlap, source.skip, list(source.dips)],
                 "stretch": list(self._caption_place(part)) if part.captioned else [],
-                "overlay": hashlib.sha256(overlay.tobytes()).hexdigest() if overlay is not None else "",
+                "overlay": self._overlay_digest(part.scene, part.shape) if part.scene == CARD or part.captioned else "",
                 **({"notice": hashlib.sha256(notice.tobytes()).hexdigest()} if notice is not None else {}),
                 "code": PARTS_VERSION,
             }
         )
+
+    def _overlay_digest(self, scene: str, shape: Shape) -> str:
+        """The digest of a caption or a card; each is 8 MB and lies under dozens of parts."""
+        if (scene, shape) not in self._overlays:
+            overlay = self._brand.cards[shape] if scene == CARD else self._brand.captions[scene, shape]
+            self._overlays[scene, shape] = hashlib.sha256(overlay.tobytes()).hexdigest()
+        return self._overlays[scene, shape]
 
     def _part_key(self, part: Part) -> str:
         return f"{prefix(self._listing)}/parts/{part.name}"
@@ -603,8 +609,11 @@ class PackageMaker:
         if self._score.silent:
             heard = encode_silence(samples, wav, aac)
         else:
+            if self._played is None or self._played[0] != cut:
+                self._played = None  # before the next is composed beside it
+                self._played = cut, self._sound(cut)
             heard = master_sound(
-                self._sound(cut),
+                self._played[1],
                 samples,
                 wav,
                 aac,

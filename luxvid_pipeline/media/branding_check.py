@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from av.error import FFmpegError
@@ -23,6 +22,7 @@ from PIL import Image
 
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.media.logos import Logo
+from luxvid_pipeline.media.video_files import key_frame, open_without_decoding
 
 _TEXTS = frozenset(
     (".json", ".html", ".htm", ".txt", ".md", ".m3u8", ".edl", ".otio", ".xml", ".vtt", ".srt", ".csv", ".svg")
@@ -210,7 +210,7 @@ def _in_bytes(path: Path, words: Sequence[str]) -> Iterator[str]:
 def _metadata(path: Path) -> Iterator[str]:
     """Yield every tag of a container, its tracks and chapters, and of a picture."""
     if path.suffix.lower() in _FILMS:
-        with av.open(str(path)) as container:
+        with open_without_decoding(path) as container:
             tags = [container.metadata, *(stream.metadata for stream in container.streams)]
             chapters = [dict(chapter["metadata"]) for chapter in container.chapters()]
         for tag in (*tags, *chapters):
@@ -411,20 +411,18 @@ def _small(opened: Image.Image, number: int) -> Image.Image:
 def _key_frames(path: Path, count: int) -> list[Picture]:
     """Return key frames at equal distances, the first and the last among them; no other frame is decoded."""
     try:
-        with av.open(str(path)) as container:
+        with open_without_decoding(path) as container:
             stream = container.streams.video[0]
             places = [packet.pts for packet in container.demux(stream) if packet.is_keyframe and packet.pts is not None]
             places.sort()
             wanted = sorted({round(place * (len(places) - 1) / max(1, count - 1)) for place in range(count)})
             width, height = _looked_at_size(stream.width, stream.height)
-            stream.codec_context.skip_frame = "NONKEY"
             pictures: list[Picture] = []
             for place in wanted:
-                container.seek(places[place], stream=stream, backward=True)
-                frame = next(container.decode(stream)).reformat(width=width, height=height, format="rgb24")
+                frame = key_frame(container, stream, places[place]).reformat(width=width, height=height, format="rgb24")
                 pictures.append(np.asarray(frame.to_ndarray(), dtype=np.uint8))
             return pictures
-    except (FFmpegError, OSError, IndexError, StopIteration) as error:
+    except (FFmpegError, OSError, IndexError, ValueError) as error:
         raise MediaError(f"{path}: no pictures can be read from it: {error}") from error
 
 

@@ -45,12 +45,7 @@ from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.media.encode import ClipWriter, Frame, empty_frame, planes
 from luxvid_pipeline.media.photo_decoding import decode_reduced_jpeg
-
-_OVERSAMPLING = 3.0
-_CHROMA_OVERSAMPLING = 2.0
-
-_LIFT = np.array([-0.025, 1.05, -0.025], np.float32)
-"""Sharpening, 10 % at the finest detail, that returns what enlarging and bilinear sampling take from it on average."""
+from luxvid_pipeline.media.sampling import CHROMA_OVERSAMPLING, OVERSAMPLING, enlarged, together, warp
 
 _MOST_SAMPLES = 48_000_000
 """Most samples of an enlarged luma plane (48 MB); a larger one is enlarged less. No ordinary move comes near."""
@@ -104,20 +99,16 @@ class StillPhoto:
         region = np.array([columns, rows], np.float64)
         frame_sizes = region * reduced / step
         luma = np.asarray(cv2.transform(pixels, _BGR_TO_YCBCR[:1]), np.uint8)
-        coarse, fine = _whole(frame_sizes / 2), _whole(frame_sizes / 2 * _CHROMA_OVERSAMPLING)
+        coarse, fine = _whole(frame_sizes / 2), _whole(frame_sizes / 2 * CHROMA_OVERSAMPLING)
         blue, red = _chroma_planes(pixels, coarse, fine)
         del pixels  # the whole decoded photo, which would lie beside the enlarged planes
         if step > reduced:
             luma = np.asarray(Image.fromarray(luma).resize(_whole(frame_sizes), Image.Resampling.LANCZOS))
-        oversampling = min(_OVERSAMPLING, math.sqrt(_MOST_SAMPLES / float(np.prod(frame_sizes))))
+        oversampling = min(OVERSAMPLING, math.sqrt(_MOST_SAMPLES / float(np.prod(frame_sizes))))
         size = _whole(frame_sizes * oversampling)
-        luma = cv2.sepFilter2D(luma, -1, _LIFT, _LIFT)
-        luma = cv2.resize(luma, size, interpolation=cv2.INTER_CUBIC)
-        self._luma = _Plane(np.asarray(luma, np.uint8), _to_samples(low, region, reduced, size))
-        # Four channels, though two are needed: OpenCV takes them in 1.1 ms, one after the other in 1.9, two in 3.5.
-        self._chroma = _Plane(
-            np.asarray(cv2.merge([blue, red, red, red]), np.uint8), _to_samples(low, region, reduced, fine)
-        )
+        luma = enlarged(luma, size)
+        self._luma = _Plane(luma, _to_samples(low, region, reduced, size))
+        self._chroma = _Plane(together(blue, red), _to_samples(low, region, reduced, fine))
         self._drawn_chroma = np.empty((film.height_px // 2, film.width_px // 2, 4), np.uint8)
 
     def draw(self, view: Homographies, into: Frame) -> None:
@@ -133,8 +124,8 @@ class StillPhoto:
         # Chroma is sited left: on the even luma columns, halfway between two luma rows (H.264's default).
         sited = frame @ np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.5], [0.0, 0.0, 1.0]])
         luma, blue, red = planes(into)
-        _warp(self._luma.samples, self._luma.from_photo @ view @ frame, luma)
-        _warp(self._chroma.samples, self._chroma.from_photo @ view @ sited, self._drawn_chroma)
+        warp(self._luma.samples, self._luma.from_photo @ view @ frame, luma)
+        warp(self._chroma.samples, self._chroma.from_photo @ view @ sited, self._drawn_chroma)
         cv2.extractChannel(self._drawn_chroma, 0, dst=blue)
         cv2.extractChannel(self._drawn_chroma, 1, dst=red)
 
@@ -236,22 +227,12 @@ def misalignment_px(
         scale = picture.shape[1] / photo_px
         to_small = np.array([[scale, 0, -0.5], [0, scale, -0.5], [0, 0, 1]])
         target = np.empty((height, width), np.uint8)
-        _warp(picture, to_small @ view @ frame, target)
+        warp(picture, to_small @ view @ frame, target)
         seen.append(np.asarray(cv2.equalizeHist(target), np.uint8))
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(
         seen[0], seen[1], np.zeros((height, width, 2), np.float32)
     )
     return float(np.percentile(np.hypot(flow[..., 0], flow[..., 1]), 80)) * film.width_px / width
-
-
-def _warp(samples: Frame, homography: Homographies, into: Frame) -> None:
-    rows, columns = into.shape[:2]
-    normal = homography / homography[2, 2]
-    flags, edge = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, cv2.BORDER_REPLICATE
-    if normal[2, 0] == 0 and normal[2, 1] == 0:  # the same samples, an eighth sooner
-        cv2.warpAffine(samples, normal[:2], (columns, rows), dst=into, flags=flags, borderMode=edge)
-    else:
-        cv2.warpPerspective(samples, normal, (columns, rows), dst=into, flags=flags, borderMode=edge)
 
 
 def _whole(sizes: NDArray[np.float64]) -> tuple[int, int]:

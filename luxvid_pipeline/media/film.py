@@ -30,6 +30,7 @@ from luxvid_pipeline.media.encode import gop_frames, is_above_ceiling, mp4_optio
 from luxvid_pipeline.media.ffmpeg import run_ffmpeg
 from luxvid_pipeline.media.loudness import SILENCE_LUFS, Loudness, integrated_lufs, limit, loudness_of
 from luxvid_pipeline.media.probe import VideoFacts, probe_audio, probe_video, read_mp4_layout
+from luxvid_pipeline.media.video_files import open_without_decoding
 
 FILM_LUFS = -14.0
 FILM_CEILING_DBTP = -1.0
@@ -42,6 +43,9 @@ _HEADROOM_DB = 0.7
 _CLOSE_ENOUGH_LU = 0.1
 _ROUNDS = 5
 _DIP_S = 0.25
+_BEFORE_ALL = -(1 << 40)
+"""A time before any file's first frame."""
+
 _ASSET = "scene_clips"
 
 Packet = Any
@@ -275,10 +279,13 @@ class _Picture:
 def _pictures(part: Stretch, container: Any) -> list[_Picture]:
     """A part's picture packets in the order they are stored, with the number of the frame each one shows.
 
+    Reads the file from its beginning, however often it was read before.
+
     Raises:
         MediaError: There are none, or it does not begin with a key frame or end before one.
     """
     stream = container.streams.video[0]
+    container.seek(_BEFORE_ALL, stream=stream, backward=False)
     packets = [packet for packet in container.demux(stream) if packet.size and packet.pts is not None]
     place = {pts: number for number, pts in enumerate(sorted(packet.pts for packet in packets))}
     end = len(packets) if part.frames is None else part.start + part.frames
@@ -293,11 +300,9 @@ def _pictures(part: Stretch, container: Any) -> list[_Picture]:
     return stored
 
 
-def _reordering(part: Stretch) -> int:
+def _reordering(part: Stretch, container: Any) -> int:
     """How many frames a part's pictures are decoded ahead of the one that is shown."""
-    with av.open(str(part.path)) as container:
-        pictures = _pictures(part, container)
-    return max(stored - picture.shown for stored, picture in enumerate(pictures))
+    return max(stored - picture.shown for stored, picture in enumerate(_pictures(part, container)))
 
 
 def join_packets(
@@ -322,7 +327,9 @@ def join_packets(
     options = {"movflags": "+faststart+negative_cts_offsets", "use_editlist": "0", "fflags": "+bitexact"}
     with ExitStack() as stack:
         try:
-            files = {part.path: stack.enter_context(av.open(str(part.path))) for part in parts}
+            files = {
+                path: stack.enter_context(open_without_decoding(path)) for path in {part.path: 0 for part in parts}
+            }
             opened = [files[part.path] for part in parts]
             sound = stack.enter_context(av.open(str(aac))) if aac is not None else None
             film = stack.enter_context(av.open(str(into), "w", format="mp4", options=options))
@@ -339,7 +346,7 @@ def join_packets(
                         f"{part.path.name}: encoded with other settings than {parts[0].path.name}; "
                         f"run the asset {_ASSET} again for it"
                     )
-            tracks = _interleaved(parts, sound, frames, samples, film_format)
+            tracks = _interleaved(list(zip(parts, opened, strict=True)), sound, frames, samples, film_format)
             for packet, is_picture, pts, dts, length in tracks:
                 packet.stream = video if is_picture else audio
                 packet.time_base = base if is_picture else Fraction(1, SAMPLE_RATE_HZ)
@@ -350,7 +357,7 @@ def join_packets(
 
 
 def _interleaved(
-    parts: Sequence[Stretch], sound: Any, frames: int, samples: int, film_format: FilmFormat
+    parts: Sequence[tuple[Stretch, Any]], sound: Any, frames: int, samples: int, film_format: FilmFormat
 ) -> Iterator[tuple[Packet, bool, int, int, int]]:
     """Packets of both tracks in order of time: packet, whether a picture, pts, dts, duration."""
     heard = (packet for packet in sound.demux(sound.streams.audio[0]) if packet.size) if sound is not None else iter(())
@@ -368,15 +375,14 @@ def _interleaved(
 
     ticks = int(timescale(film_format.fps) / film_format.fps)
     # One delay for all: a part without B-frames needs none, but after it the next would be decoded before its end.
-    delay = max(_reordering(part) for part in dict.fromkeys(parts))
+    delay = max(_reordering(part, container) for part, container in dict(parts).items())
     before = 0
-    for part in parts:
-        with av.open(str(part.path)) as container:
-            pictures = _pictures(part, container)
-            for stored, picture in enumerate(pictures):
-                dts = before + stored - delay
-                yield from sounds_until(dts / film_format.fps * SAMPLE_RATE_HZ)
-                yield picture.packet, True, (before + picture.shown) * ticks, dts * ticks, ticks
+    for part, container in parts:
+        pictures = _pictures(part, container)
+        for stored, picture in enumerate(pictures):
+            dts = before + stored - delay
+            yield from sounds_until(dts / film_format.fps * SAMPLE_RATE_HZ)
+            yield picture.packet, True, (before + picture.shown) * ticks, dts * ticks, ticks
         before += len(pictures)
     if before != frames:
         raise MediaError(f"{before} frames were joined where {frames} were planned")

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import av
 import av.error
@@ -34,6 +33,7 @@ from luxvid_pipeline.media.film import Stretch, join_packets
 from luxvid_pipeline.media.memory import return_free_memory
 from luxvid_pipeline.media.reframing import CropPath, draw_crop
 from luxvid_pipeline.media.retiming import HalfPace
+from luxvid_pipeline.media.video_files import frame_at, open_without_decoding
 
 Overlay = NDArray[np.uint8]
 """Height × width × 4, RGBA, straight alpha, as large as a shape's full size."""
@@ -274,17 +274,11 @@ def last_picture(clip: Path, frames: int) -> Frame:
         MediaError: It cannot be decoded.
     """
     try:
-        with av.open(str(clip)) as container:
-            stream = container.streams.video[0]
-            rate, base = stream.average_rate, stream.time_base
-            if rate is not None and base is not None:
-                container.seek(round((frames - 1) / rate / base), stream=stream, backward=True)
-            found: Any = None
-            for frame in container.decode(stream):
-                found = frame
-            if found is None:
-                raise MediaError(f"{clip.name}: holds no picture")
-            return np.asarray(found.to_ndarray(format="yuv420p"), np.uint8)
+        with open_without_decoding(clip) as container:
+            last = frame_at(container, container.streams.video[0], frames - 1)
+            return np.asarray(last.to_ndarray(format="yuv420p"), np.uint8)
+    except ValueError as error:
+        raise MediaError(f"{clip.name}: holds no picture") from error
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"{clip.name}: cannot be decoded: {error.strerror or error}") from error
 
@@ -567,7 +561,7 @@ def _darken(frame: Frame, black: float) -> None:
 
 def _decoded(clip: Path, doing: str) -> Iterator[Frame]:
     try:
-        with av.open(str(clip)) as container:
+        with open_without_decoding(clip) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             for frame in container.decode(stream):

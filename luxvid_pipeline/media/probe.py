@@ -19,6 +19,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from luxvid_pipeline.domain.errors import MediaError
+from luxvid_pipeline.media.video_files import open_without_decoding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ def probe_audio(path: Path) -> AudioFacts:
         MediaError: The file cannot be read or holds no sound.
     """
     try:
-        with av.open(str(path)) as container:
+        with open_without_decoding(path) as container:
             if not container.streams.audio:
                 raise MediaError(f"{path.name}: holds no sound")
             return _audio_facts(path, container, container.streams.audio[0])

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import av.error
 import cv2
 import numpy as np
@@ -26,6 +25,7 @@ from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.media.encode import Frame, planes
 from luxvid_pipeline.media.saliency import MAP_PX, Map, saliency
+from luxvid_pipeline.media.video_files import open_without_decoding
 
 _PLACES = 49
 _MOST_TRAVEL = 0.3
@@ -72,7 +72,7 @@ def look_along(clip: Path, frames: int) -> list[Look]:
     """
     looks: list[Look] = []
     try:
-        with av.open(str(clip)) as container:
+        with open_without_decoding(clip) as container:
             stream = container.streams.video[0]
             stream.codec_context.skip_frame = "NONKEY"
             rate, base = stream.average_rate, stream.time_base

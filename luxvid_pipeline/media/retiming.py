@@ -12,7 +12,6 @@ neighbours: none of the frames shown is one of the clip's, all are equally sharp
 from collections.abc import Sequence
 from pathlib import Path
 
-import av
 import av.error
 import cv2
 import numpy as np
@@ -21,6 +20,8 @@ from numpy.typing import NDArray
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.media.conform import ssim
 from luxvid_pipeline.media.encode import Frame, planes
+from luxvid_pipeline.media.sampling import CHROMA_OVERSAMPLING, OVERSAMPLING, enlarged, together, warp
+from luxvid_pipeline.media.video_files import open_without_decoding
 
 SMOOTH_SSIM = 0.93
 """How like a frame drawn between two others has to be to the one that was really there."""
@@ -33,26 +34,28 @@ Floats = NDArray[np.float64]
 
 
 class HalfPace:
-    """Draws the two frames that stand for the step from one frame to the next at half pace."""
+    """Draws the two frames that stand for the step from one frame to the next at half pace.
+
+    What is made of a frame to draw from it is kept for the step after, which begins with it.
+    """
 
     def __init__(self) -> None:
         """Begin without a flow."""
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._last: _Source | None = None
 
     def between(self, before: Frame, after: Frame, parts: Sequence[float] = (0.25, 0.75)) -> list[Frame]:
         """Return the frames so far on the way from ``before`` to ``after``."""
-        motion = self._motion(before, after)
-        return [_along(before, after, motion, part) for part in parts]
+        known = self._last
+        one = known if known is not None and known.frame is before else _Source(before)
+        other = self._last = _Source(after)
+        motion = self._motion(one, other)
+        return [_along(one, other, motion, part) for part in parts]
 
-    def _motion(self, before: Frame, after: Frame) -> Floats:
+    def _motion(self, before: "_Source", after: "_Source") -> Floats:
         """The homography from a place in the one to the same thing in the other, in parts of the width."""
-        luma = planes(before)[0]
-        width = min(_LOOK_PX, luma.shape[1])
-        height = round(luma.shape[0] * width / luma.shape[1])
-        one, other = (
-            cv2.resize(planes(frame)[0], (width, height), interpolation=cv2.INTER_AREA) for frame in (before, after)
-        )
-        flow = self._flow.calc(one, other, np.zeros((height, width, 2), np.float32))
+        height, width = before.small.shape
+        flow = self._flow.calc(before.small, after.small, np.zeros((height, width, 2), np.float32))
         x, y = np.meshgrid(
             np.linspace(8, width - 9, _GRID).round(), np.linspace(8, height - 9, round(_GRID * height / width)).round()
         )
@@ -62,6 +65,35 @@ class HalfPace:
         fitted = np.asarray(found, np.float64)
         # OpenCV returns an empty matrix, or none, where nothing fits.
         return fitted / fitted[2, 2] if fitted.shape == (3, 3) and fitted[2, 2] else np.eye(3)
+
+
+class _Source:
+    """A frame ready to be drawn from, and small enough to be compared."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        luma, blue, red = planes(frame)
+        rows, columns = luma.shape
+        width = min(_LOOK_PX, columns)
+        size = width, round(rows * width / columns)
+        self.small = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+        self._luma = enlarged(luma, (round(columns * OVERSAMPLING), round(rows * OVERSAMPLING)))
+        size = round(blue.shape[1] * CHROMA_OVERSAMPLING), round(blue.shape[0] * CHROMA_OVERSAMPLING)
+        self._chroma = together(
+            *(np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_CUBIC)) for each in (blue, red))
+        )
+
+    def seen(self, move: Floats) -> tuple[Frame, Frame]:
+        """Return luma and chroma (four channels) as they look once everything has moved so, in parts of the width."""
+        rows, columns = planes(self.frame)[0].shape
+        luma = np.empty((rows, columns), np.uint8)
+        chroma = np.empty((rows // 2, columns // 2, 4), np.uint8)
+        back = np.linalg.inv(move)
+        for samples, into, by in ((self._luma, luma, OVERSAMPLING), (self._chroma, chroma, CHROMA_OVERSAMPLING)):
+            pixels = np.diag([1 / into.shape[1], 1 / into.shape[1], 1.0])
+            finer = np.array([[by, 0, (by - 1) / 2], [0, by, (by - 1) / 2], [0, 0, 1.0]])
+            warp(samples, finer @ np.linalg.inv(pixels) @ back @ pixels, into)
+        return luma, chroma
 
 
 def pace_likeness(clip: Path, frames: int) -> float:
@@ -80,7 +112,7 @@ def pace_likeness(clip: Path, frames: int) -> float:
     half = HalfPace()
     worst = 1.0
     try:
-        with av.open(str(clip)) as container:
+        with open_without_decoding(clip) as container:
             stream = container.streams.video[0]
             rate, base = stream.average_rate, stream.time_base
             if rate is None or base is None or frames < 3:
@@ -110,25 +142,16 @@ def _likeness(one: Frame, other: Frame) -> float:
     return ssim(small[0], small[1])
 
 
-def _along(before: Frame, after: Frame, motion: Floats, part: float) -> Frame:
+def _along(before: _Source, after: _Source, motion: Floats, part: float) -> Frame:
     """What lies a part of the way between two frames, drawn from both."""
-    rows, columns = before.shape
-    into = np.empty((rows, columns), np.uint8)
+    into = np.empty_like(before.frame)
     # A small step: its part of the way is that part of its difference from standing still.
     there = np.eye(3) + part * (motion - np.eye(3))
     back = np.eye(3) + (1 - part) * (np.linalg.inv(motion) / np.linalg.inv(motion)[2, 2] - np.eye(3))
-    for one, other, target in zip(planes(before), planes(after), planes(into), strict=True):
-        size = (target.shape[1], target.shape[0])
-        pixels = np.diag([1 / size[0], 1 / size[0], 1.0])
-        seen = [
-            cv2.warpPerspective(
-                plane,
-                np.linalg.inv(pixels) @ np.linalg.inv(move) @ pixels,
-                size,
-                flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            for plane, move in ((one, there), (other, back))
-        ]
-        cv2.addWeighted(seen[0], 1 - part, seen[1], part, 0.0, dst=target)
+    luma, blue, red = planes(into)
+    (one, one_chroma), (other, other_chroma) = before.seen(there), after.seen(back)
+    cv2.addWeighted(one, 1 - part, other, part, 0.0, dst=luma)
+    mixed = cv2.addWeighted(one_chroma, 1 - part, other_chroma, part, 0.0)
+    cv2.extractChannel(mixed, 0, dst=blue)
+    cv2.extractChannel(mixed, 1, dst=red)
     return into

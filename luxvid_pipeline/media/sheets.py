@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-import av
-from av.container import InputContainer
 from av.error import FFmpegError
-from av.video.stream import VideoStream
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from luxvid_pipeline.domain.errors import MediaError
+from luxvid_pipeline.media.video_files import frame_at, open_without_decoding
 
 _PAPER, _INK, _FAINT, _ALARM = (250, 249, 246), (33, 37, 41), (120, 124, 130), (176, 42, 55)
 _GAP_PX = 8
@@ -87,7 +85,7 @@ def frames_of(clip: Path, count: int, *, width_px: int = 320, exact: bool = True
         MediaError: The file cannot be decoded.
     """
     try:
-        with av.open(str(clip)) as container:
+        with open_without_decoding(clip) as container:
             stream = container.streams.video[0]
             height_px = round(width_px * stream.height / stream.width / 2) * 2
             last = stream.frames - 1
@@ -97,7 +95,7 @@ def frames_of(clip: Path, count: int, *, width_px: int = 320, exact: bool = True
                 numbers[1:-1] = [_nearest(keys, number) for number in numbers[1:-1]]
             pictures: list[Image.Image] = []
             for number in numbers:
-                frame = _frame(container, stream, number)
+                frame = frame_at(container, stream, number)
                 pictures.append(frame.reformat(width=width_px, height=height_px, format="rgb24").to_image())
             return pictures
     except (FFmpegError, IndexError, StopIteration, ValueError) as error:
@@ -106,23 +104,6 @@ def frames_of(clip: Path, count: int, *, width_px: int = 320, exact: bool = True
 
 def _nearest(keys: Sequence[int], number: int) -> int:
     return min(keys, key=lambda key: abs(key - number), default=number)
-
-
-def _frame(container: InputContainer, stream: VideoStream, number: int) -> av.VideoFrame:
-    """Return one frame by its number, decoding from the key frame before it only: every clip has one each 15 frames."""
-    rate, base = stream.average_rate, stream.time_base
-    if rate is None or base is None:
-        raise ValueError("it has no constant frame rate")
-    wanted = (stream.start_time or 0) + round(number / rate / base)
-    half = round(1 / rate / base / 2)
-    # The last frame of a clip is one that others refer to: on the way to it, those that nothing refers to are left out.
-    for left_out in ("NONREF", "DEFAULT") if number == stream.frames - 1 else ("DEFAULT",):
-        stream.codec_context.skip_frame = left_out
-        container.seek(wanted, stream=stream, backward=True)
-        for frame in container.decode(stream):
-            if frame.pts is not None and frame.pts >= wanted - half:
-                return frame
-    raise ValueError(f"frame {number} is not in it")
 
 
 def strip(pictures: Sequence[Image.Image]) -> Image.Image:

@@ -15,6 +15,7 @@ from luxvid_pipeline.media.encode import ClipWriter, empty_frame, planes
 from luxvid_pipeline.media.film import assemble_film, inspect_film
 from luxvid_pipeline.media.loudness import measure_loudness
 from luxvid_pipeline.media.probe import probe_audio, probe_video, read_mp4_layout
+from luxvid_pipeline.media.video_files import open_without_decoding
 from luxvid_pipeline_tests.clips import SMALL, decoded_pictures, draw_clip, picture_packets
 from luxvid_pipeline_tests.sounds import pluckings, silence, tone
 
@@ -63,7 +64,10 @@ def test_clips_with_and_without_b_frames_follow_each_other(score, tmp_path):
     texture = cv2.resize(noise.integers(16, 236, (20, 60), dtype=np.uint8), (320 + 90, 180))
     flicker = encoded(tmp_path / "a.mp4", lambda _: cv2.resize(noise.integers(16, 236, (4, 6), np.uint8), (320, 180)))
     moving = encoded(tmp_path / "b.mp4", lambda number: texture[:, 2 * number : 2 * number + 320])
-    delays = [film_module._reordering(film_module.Stretch(clip)) for clip in (flicker, moving)]
+    delays: list[int] = []
+    for clip in (flicker, moving):
+        with open_without_decoding(clip) as container:
+            delays.append(film_module._reordering(film_module.Stretch(clip), container))
     assert delays[0] == 0 < delays[1]
     facts = assemble([flicker, moving, flicker], score, tmp_path / "film.mp4", seconds=(1.5, 1.5, 1.5))
     assert facts.frames == 135

@@ -7,7 +7,6 @@ Does not belong here: what they have to be (``domain/delivery_table.py``).
 
 from pathlib import Path
 
-import av
 import av.error
 from av.stream import Disposition
 
@@ -15,6 +14,7 @@ from luxvid_pipeline.domain.delivery_table import FileFigures, PictureFigures, S
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.media.loudness import Loudness, measure_loudness
 from luxvid_pipeline.media.probe import probe_audio, probe_video, read_mp4_layout
+from luxvid_pipeline.media.video_files import open_without_decoding
 
 
 def inspect_file(path: Path, *, loudness: Loudness | None = None) -> FileFigures:
@@ -45,7 +45,7 @@ def inspect_file(path: Path, *, loudness: Loudness | None = None) -> FileFigures
 
 def _tracks(path: Path) -> tuple[bool, bool]:
     try:
-        with av.open(str(path)) as container:
+        with open_without_decoding(path) as container:
             # A cover in a sound file is a picture, not pictures.
             moving = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
             found = bool(moving), bool(container.streams.audio)
@@ -93,11 +93,11 @@ def _packets(path: Path) -> tuple[int, int, bool]:
     longest = run = size = 0
     latest: int | None = None
     try:
-        with av.open(str(path)) as container:
+        with open_without_decoding(path) as container:
             stream = container.streams.video[0]
             first = next(container.decode(stream), None)
             is_progressive = first is None or not first.interlaced_frame
-        with av.open(str(path)) as container:
+        with open_without_decoding(path) as container:
             for packet in container.demux(container.streams.video[0]):
                 if packet.pts is None or not packet.size:
                     continue

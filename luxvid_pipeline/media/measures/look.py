@@ -17,6 +17,7 @@ from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from luxvid_pipeline.domain.errors import MediaError
+from luxvid_pipeline.media.video_files import open_without_decoding
 
 WIDTH_PX = 480
 """All frames are measured at this width. Tracked points are good to a few hundredths of such a pixel."""
@@ -85,7 +86,8 @@ def look_at(clip: Path, *, doing: str = "", with_wholes: bool = True, only_key_f
     greys: list[Grey] = []
     wholes: dict[int, Grey] = {}
     try:
-        with av.open(str(clip)) as container:
+        # The local camera's files say in their header what others may only show.
+        with open_without_decoding(clip) if only_key_frames else av.open(str(clip)) as container:
             if not container.streams.video:
                 raise MediaError(f"{prefix}{clip.name} holds no pictures")
             stream = container.streams.video[0]
