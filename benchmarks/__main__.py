@@ -26,6 +26,7 @@ from benchmarks import (
     package_row,
     photos_row,
     whole_film_row,
+    whole_package_row,
 )
 
 Row = dict[str, Any]
@@ -39,7 +40,7 @@ def main() -> int:
     parser.add_argument("--listing", type=Path, help="listing for the whole film (default: the example)")
     parser.add_argument(
         "--only",
-        choices=["clip", "film", "photos", "whole", "hosted", "orchestration", "measures", "package"],
+        choices=["clip", "film", "photos", "whole", "hosted", "orchestration", "measures", "package", "whole-package"],
         action="append",
     )
     options = parser.parse_args()
@@ -52,6 +53,7 @@ def main() -> int:
         "orchestration": orchestration.measure,
         "measures": measures_row.measure,
         "package": package_row.measure,
+        "whole-package": whole_package_row.measure,
     }
     console = Console(highlight=False)
     rows: list[Row] = []

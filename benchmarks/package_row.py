@@ -7,8 +7,10 @@ Both are compared by processor time of all threads, in one run, so that the rati
 alone gets frames of the same parts from memory: a stretch of each, played forth and back.
 """
 
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ def measure() -> list[dict[str, Any]]:
         crops = {shape: crop_path(looks, FULL_HD, format_of(shape), _FRAMES) for shape in shapes}
         make_parts(SceneSource(scene="1-arrival", clip=clip, frames=_FRAMES), orders, crops, {})
         package_s = time.process_time() - start
-        encoder_s = sum(_encode(order.into, folder / "again.mp4") for order in orders)
+        encoder_s = sum(encode_again(order.into, folder / "again.mp4", _FRAMES) for order in orders)
     return [
         {
             "name": "a scene in every shape and size of a package, against the encoder alone",
@@ -66,8 +68,8 @@ def measure() -> list[dict[str, Any]]:
     ]
 
 
-def _encode(file: Path, into: Path) -> float:
-    """Seconds of processor that encoding a part's frames from memory takes."""
+def encode_again(file: Path, into: Path, count: int) -> float:
+    """Return the seconds of processor that encoding ``count`` frames like a part's takes, from memory."""
     frames: list[Frame] = []
     with av.open(str(file)) as container:
         for frame in container.decode(video=0):
@@ -78,10 +80,18 @@ def _encode(file: Path, into: Path) -> float:
     film = FilmFormat(width_px=frames[0].shape[1], height_px=frames[0].shape[0] * 2 // 3, fps=FULL_HD.fps)
     start = time.process_time()
     with ClipWriter(into, film) as writer:
-        for number in range(_FRAMES):
+        for number in range(count):
             writer.write(there_and_back[number % len(there_and_back)])
     return time.process_time() - start
 
 
+def _all_again(words: Sequence[str]) -> float:
+    with tempfile.TemporaryDirectory() as directory:
+        again = Path(directory) / "again.mp4"
+        return sum(
+            encode_again(Path(file), again, int(count)) for file, count in zip(words[::2], words[1::2], strict=True)
+        )
+
+
 if __name__ == "__main__":
-    print(measure())
+    print(_all_again(sys.argv[1:]) if sys.argv[1:] else measure())

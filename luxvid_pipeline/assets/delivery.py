@@ -14,6 +14,7 @@ import polars as pl
 
 from luxvid_pipeline import checks
 from luxvid_pipeline.assets.film import clip_of
+from luxvid_pipeline.assets.half_pace import from_photographs, plays_slower, slowing_scenes
 from luxvid_pipeline.assets.metadata import OWNERS, Stopwatch, engine_from_facts, engine_metadata, manifest_of, preview
 from luxvid_pipeline.assets.package_checks import films_of, names_in_unbranded, off_table, unmarked
 from luxvid_pipeline.assets.package_facts import Known, package_facts
@@ -23,10 +24,8 @@ from luxvid_pipeline.assets.package_maker import (
     PackageMaker,
     SceneInput,
     ScoreInput,
-    plays_slower,
     prefix,
     release,
-    slowing_scenes,
     withhold,
 )
 from luxvid_pipeline.domain import proof
@@ -67,7 +66,7 @@ from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.progress import ProgressBoard
 from luxvid_pipeline.resources.settings import Settings
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 _DIP_FRAMES = 8
 _SHEET_FRAMES = 6
@@ -110,7 +109,9 @@ def delivery_package(
     manifest = manifest_of(media_store, listing)
     pairs = {pair.scene: pair for pair in from_table(scene_pairs, ScenePair)}
     photos = {photo.photo_id: photo for photo in from_table(photo_catalogue, CataloguedPhoto)}
-    scenes = scene_inputs(media_store, listing, storyboard, pairs, scene_clips)
+    records = {record.photo_id: record for record in from_table(listing_photos, PhotoRecord)}
+    shown = scene_inputs(media_store, listing, storyboard, pairs, scene_clips)
+    scenes = from_photographs(media_store, listing, shown, pairs, records)
     words = _captions(manifest, scenes, pairs, photos)
     logo, notes = _logo(media_store, listing, manifest, listing_sources)
     branded = logo is not None or card_text(manifest).names_somebody
@@ -136,7 +137,7 @@ def delivery_package(
         listing=listing,
         manifest=manifest,
         pairs=pairs,
-        records={record.photo_id: record for record in from_table(listing_photos, PhotoRecord)},
+        records=records,
         catalogue=photos,
         payments=_payments(ledger, listing),
         disclosure_url=f"{settings.disclosure_url}/{listing}" if settings.disclosure_url else "",
@@ -381,7 +382,7 @@ def _sheet(store: MediaStore, listing: str, films: Sequence[FileFacts]) -> str:
     for film in films:
         if min(film.width_px, film.height_px) < 1080 or film.name.endswith("_r128.mp4"):
             continue
-        frames = frames_of(store.open(f"{prefix(listing)}/{film.name}"), _SHEET_FRAMES, width_px=240)
+        frames = frames_of(store.open(f"{prefix(listing)}/{film.name}"), _SHEET_FRAMES, width_px=240, exact=False)
         tiles += [Tile(picture=frame, text=film.name if number == 0 else "") for number, frame in enumerate(frames)]
     return as_markdown(contact_sheet(tiles, columns=_SHEET_FRAMES, tile_px=(200, 200)), "variants")
 

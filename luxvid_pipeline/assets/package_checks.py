@@ -37,8 +37,8 @@ def names_in_unbranded(
 
     Names and all bytes are looked through in every file; pictures for cards and captions too, more of them in the
     films of full size than in what is made of the same packets. The logo is looked for anywhere in the wide film, of
-    which all other shapes show a part. A file that was looked through is not opened again until it or the brand
-    changes.
+    which all other shapes and lengths show a part. A file that was looked through is not opened again until it or the
+    brand changes.
 
     Raises:
         DamagedMediaError: A file is not the one that was recorded.
@@ -50,6 +50,7 @@ def names_in_unbranded(
         known = json.loads(store.read_bytes(key))
     wanted = _brand_digest(brand, identity)
     searches: dict[str, BrandingSearch] = {}
+    wide = next((file.name for file in package.facts.files if _shows_all(file)), "")
     found: dict[str, list[str]] = {}
     for file in package.facts.files:
         if file.branded or file.kind not in _LOOKED_THROUGH:
@@ -59,16 +60,24 @@ def names_in_unbranded(
             if file.shape not in searches:
                 searches[file.shape] = _search(brand, identity, Shape(file.shape))
             search = searches[file.shape]
-            is_whole = file.kind == "film" and min(file.width_px, file.height_px) == FULL_PX
+            is_whole = _is_whole(file)
             findings = search.findings(
                 store.open(f"{prefix(listing)}/{file.name}"),
                 pictures=_MANY if is_whole else _FEW,
-                for_logo=is_whole and file.shape == Shape.WIDE.value,
+                for_logo=file.name == wide,
             )
             known[seen] = [str(finding) for finding in findings]
         found[seen] = known[seen]
     store.put_bytes(json.dumps(found, indent=1, sort_keys=True).encode(), key)
     return tuple(said for findings in found.values() for said in findings)
+
+
+def _is_whole(file: FileFacts) -> bool:
+    return file.kind == "film" and min(file.width_px, file.height_px) == FULL_PX
+
+
+def _shows_all(file: FileFacts) -> bool:
+    return _is_whole(file) and not file.branded and file.shape == Shape.WIDE.value
 
 
 def unmarked(store: MediaStore, listing: str, package: Package, disclosure: Disclosure) -> tuple[str, ...]:

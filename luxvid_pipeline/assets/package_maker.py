@@ -63,13 +63,12 @@ from luxvid_pipeline.media.packaging import (
 from luxvid_pipeline.media.proof_files import write_proof
 from luxvid_pipeline.media.provenance import Provenance, Signer, can_be_marked
 from luxvid_pipeline.media.reframing import CropPath, crop_path, look_along
-from luxvid_pipeline.media.retiming import SMOOTH_SSIM, pace_likeness
 from luxvid_pipeline.media.score_editing import recut, ring_out
 from luxvid_pipeline.media.sheets import frames_of
 
 ASSET = "delivery_package"
 SCORE_NAME = "clips/score.flac"
-PARTS_VERSION = "3"
+PARTS_VERSION = "4"
 CODE_VERSION = "2"
 
 _LOUDNESS = ("integrated_lufs", "true_peak_dbtp", "range_lu")
@@ -202,28 +201,6 @@ def package_files(store: MediaStore, listing: str) -> list[str]:
         DamagedMediaError: There is no package, or its list was damaged.
     """
     return list(json.loads(store.read_bytes(f"{prefix(listing)}/package.json"))["files"])
-
-
-def slowing_scenes(store: MediaStore, listing: str, scenes: Sequence[SceneInput]) -> dict[str, float]:
-    """Return for each scene how well frames between its frames can be drawn; measured once a clip."""
-    key = f"{prefix(listing)}/parts/pace.json"
-    known: dict[str, float] = {}
-    if store.find(key) is not None and store.is_whole(key):
-        known = json.loads(store.read_bytes(key))
-    found = {
-        scene.clip.sha256: known[scene.clip.sha256]
-        if scene.clip.sha256 in known
-        else pace_likeness(scene.source.clip, scene.source.frames)
-        for scene in scenes
-    }
-    if found != known:
-        store.put_bytes(json.dumps(found, indent=1, sort_keys=True).encode(), key)
-    return {scene.source.scene: found[scene.clip.sha256] for scene in scenes}
-
-
-def plays_slower(scene: SceneInput, likeness: float) -> bool:
-    """Return whether a scene may play slower: what is drawn between its frames holds, and it stands by itself."""
-    return likeness >= SMOOTH_SSIM and scene.source.after is None and scene.source.skip == 0
 
 
 class PackageMaker:

@@ -106,6 +106,32 @@ class CameraPlan:
         at = min(max(middle - length // 2, start), end - length)
         return replace(self, mix=_dissolve(self.frames, at, at + length))
 
+    def at_half_pace(self) -> "CameraPlan":
+        """Return the same move in twice the frames.
+
+        They stand at 0, ¼, ¾, 1¼, … and the last of this plan's frames, where ``media/retiming.py`` draws them too: all
+        equally far apart but the outermost.
+        """
+        at = np.clip(np.arange(2 * self.frames) / 2 - 0.25, 0, self.frames - 1)
+        low = np.minimum(at.astype(int), max(0, self.frames - 2))
+        high, part = np.minimum(low + 1, self.frames - 1), at - low
+
+        def between(values: Floats) -> Floats:
+            share = part.reshape(-1, *[1] * (values.ndim - 1))
+            return values[low] * (1 - share) + values[high] * share
+
+        def views(each: Floats) -> Floats:
+            return between(each / each[:, 2:, 2:])
+
+        start, end = (2 * place for place in self.window)
+        return replace(
+            self,
+            first=views(self.first),
+            last=views(self.last) if self.last is not None else None,
+            mix=between(self.mix),
+            window=(start, end),
+        )
+
 
 def eased(frames: int, end_speed: float = END_SPEED, ramp: float = RAMP) -> Floats:
     """Return the progress of a move at each frame, from 0 to 1, with a velocity that never jumps.

@@ -43,7 +43,7 @@ from PIL import Image, UnidentifiedImageError
 from luxvid_pipeline.domain.camera import CameraPlan, corners
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
-from luxvid_pipeline.media.encode import ClipWriter, Frame, empty_frame, planes
+from luxvid_pipeline.media.encode import Frame, FrameSink, empty_frame, planes
 from luxvid_pipeline.media.photo_decoding import decode_reduced_jpeg
 from luxvid_pipeline.media.sampling import CHROMA_OVERSAMPLING, OVERSAMPLING, enlarged, together, warp
 
@@ -135,17 +135,17 @@ def draw_clip(
     first: Path,
     last: Path | None,
     film: FilmFormat,
-    writer: ClipWriter,
+    writer: FrameSink,
     each_frame: Callable[[int], None] = lambda _done: None,
 ) -> None:
-    """Draw every frame of a plan and hand it to the encoder; at most two photos are held, and one outside a dissolve.
+    """Draw every frame of a plan and hand it on; at most two photos are held, and one outside a dissolve.
 
     Args:
         plan: Where the camera is.
         first: Working photo it begins on.
         last: Working photo it ends on, if there are two.
         film: Size of the frames.
-        writer: An open writer of the same format.
+        writer: Takes frames of that format; an open ``ClipWriter``, or whoever shows them otherwise.
         each_frame: Called with the number of frames done; what it raises ends the work.
     """
     # Clips run side by side, one a core; OpenCV's own threads would only get in their way. The

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import av
 import numpy as np
@@ -144,6 +144,18 @@ def planes(frame: Frame) -> tuple[Frame, Frame, Frame]:
     height = rows * 2 // 3
     blue, red = frame[height:].reshape(2, height // 2, width // 2)
     return frame[:height], blue, red
+
+
+class FrameSink(Protocol):
+    """Whoever takes a clip's frames one by one."""
+
+    def buffer(self) -> Frame:
+        """Return a buffer to draw the next frame into."""
+        ...
+
+    def write(self, frame: Frame) -> None:
+        """Take what was drawn into the buffer."""
+        ...
 
 
 class ClipWriter:

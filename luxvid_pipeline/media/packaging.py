@@ -10,8 +10,9 @@ many files show it, and a scene that did not change is not touched.
 """
 
 import itertools
+import math
 import zlib
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from PIL import Image
 from luxvid_pipeline.domain.delivery_plan import Part, Shape, format_of
 from luxvid_pipeline.domain.errors import MediaError, StorageError
 from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
-from luxvid_pipeline.media.encode import ClipWriter, Frame, empty_frame, planes
+from luxvid_pipeline.media.encode import ClipWriter, Frame, FrameSink, empty_frame, planes
 from luxvid_pipeline.media.ffmpeg import run_ffmpeg
 from luxvid_pipeline.media.film import Stretch, join_packets
 from luxvid_pipeline.media.memory import return_free_memory
@@ -95,6 +96,7 @@ class SceneSource:
         overlap: Frames that a dissolve takes.
         skip: Frames at the beginning that belong to the dissolve from the scene before.
         dips: Frames in which it comes up from black and goes down to it.
+        draws_at_half_pace: Draws it again from its photographs in twice the frames; None where there is only the clip.
     """
 
     scene: str
@@ -104,6 +106,7 @@ class SceneSource:
     overlap: int = 0
     skip: int = 0
     dips: tuple[int, int] = (0, 0)
+    draws_at_half_pace: Callable[[FrameSink], None] | None = None
 
     @property
     def length(self) -> int:
@@ -167,7 +170,7 @@ def make_parts(
         return_free_memory()
     if slow:
         with ExitStack() as stack:
-            _make_at_half_pace(source, _benches(slow, crops, film, stack, doing), doing)
+            _make_at_half_pace(source, _benches(slow, crops, film, stack, doing), film, doing)
         return_free_memory()
 
 
@@ -198,7 +201,15 @@ def _make_at_own_pace(
             )
 
 
-def _make_at_half_pace(source: SceneSource, benches: "Sequence[_Bench]", doing: str) -> None:
+def _make_at_half_pace(source: SceneSource, benches: "Sequence[_Bench]", film: FilmFormat, doing: str) -> None:
+    if source.draws_at_half_pace is not None:
+        shown = _Shown(benches, film)
+        source.draws_at_half_pace(shown)
+        if shown.count != 2 * source.frames:
+            raise MediaError(
+                f"{doing}: {shown.count} frames were drawn at half pace, {2 * source.frames} were expected"
+            )
+        return
     half = HalfPace()
     before: Frame | None = None
     for number, frame in enumerate(_whole(source, doing)):
@@ -401,7 +412,6 @@ class _Bench:
             self._scalers.setdefault(order.part.short_side_px, _Scaler(size))
             slips = self._sizes.setdefault(order.part.short_side_px, [])
             slips.append(_Slip(order=order, format=size, writer=writer, ink=ink, notice=notice))
-        self._wanted = {number for order in orders for number in range(order.start, order.start + order.frames)}
 
     def show(
         self,
@@ -414,27 +424,45 @@ class _Bench:
         mix: float = 0.0,
     ) -> None:
         """Take the scene's frame ``number`` at this pace, which shows the clip at frame ``at``."""
-        if number not in self._wanted:
+        taking = {side: [slip for slip in slips if slip.takes(number)] for side, slips in self._sizes.items()}
+        taking = {side: slips for side, slips in taking.items() if slips}
+        if not taking:
             return
-        _draw(frame, self._crop, at, self._drawn)
+        alone = next(iter(taking.values())) if len(taking) == 1 else []
+        # The only one who shows it has it drawn where his encoder takes it from.
+        drawn = alone[0].writer.buffer() if len(alone) == 1 and alone[0].format == self._full else self._drawn
+        _draw(frame, self._crop, at, drawn)
         if other is not None:
             _draw(other[0], other[1], other[2], self._beside)
-            cv2.addWeighted(self._drawn, 1 - mix, self._beside, mix, 0.0, dst=self._drawn)
+            cv2.addWeighted(drawn, 1 - mix, self._beside, mix, 0.0, dst=drawn)
         if black > 0:
-            _darken(self._drawn, black)
-        for short_side_px, slips in self._sizes.items():
-            taking = [slip for slip in slips if slip.takes(number)]
-            if not taking:
-                continue
-            scaled = self._scalers[short_side_px].scaled(self._drawn)
-            for slip in taking:
+            _darken(drawn, black)
+        for short_side_px, slips in taking.items():
+            scaled = self._scalers[short_side_px].scaled(drawn)
+            for slip in slips:
                 target = slip.writer.buffer()
-                np.copyto(target, scaled)
+                if target is not drawn:
+                    np.copyto(target, scaled)
                 if slip.notice is not None:
                     slip.notice.blend(target, 1.0)
                 if slip.ink is not None:
                     slip.ink.blend(target, slip.strength(number))
                 slip.writer.write(target)
+
+
+class _Shown:
+    """Takes frames drawn at half pace and shows each on every bench."""
+
+    def __init__(self, benches: Sequence[_Bench], film: FilmFormat) -> None:
+        self._benches, self._frame = benches, empty_frame(film)
+        self.count = 0
+
+    def buffer(self) -> Frame:
+        return self._frame
+
+    def write(self, frame: Frame) -> None:
+        _show_all(self._benches, self.count, frame, max(0.0, self.count / 2 - 0.25))
+        self.count += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -461,32 +489,70 @@ class _Ink:
     """An overlay in the planes of one size, only where it covers something."""
 
     def __init__(self, overlay: Overlay, size: FilmFormat) -> None:
-        rgba = overlay.astype(np.float32)
+        rows, columns = _filled(overlay, size)
+        rgba = overlay[rows, columns].astype(np.float32)
         alpha = rgba[..., 3:] / 255
         colour = cv2.transform(np.ascontiguousarray(rgba[..., :3]), _RGB_TO_YCBCR) * alpha
         stack = np.concatenate([colour, alpha], axis=2).astype(np.float32)
-        fine = _resized(stack, (size.width_px, size.height_px))
-        coarse = _resized(stack, (size.width_px // 2, size.height_px // 2))
-        self._bands = [
-            # Copies, since a view would hold the whole.
-            [
-                (rows, columns, layer[rows, columns, plane].copy(), layer[rows, columns, 3].copy())
-                for rows, columns in _covered(layer)
-            ]
-            for plane, layer in ((0, fine), (1, coarse), (2, coarse))
-        ]
+        by = overlay.shape[0] / size.height_px, overlay.shape[1] / size.width_px
+        self._bands: list[list[_Band]] = []
+        for plane, coarser in ((0, 1), (1, 2), (2, 2)):
+            top, left = round(rows.start / by[0] / coarser), round(columns.start / by[1] / coarser)
+            end, right = round(rows.stop / by[0] / coarser), round(columns.stop / by[1] / coarser)
+            layer = _resized(stack, (right - left, end - top))
+            self._bands.append([_band(layer, plane, place, (top, left)) for place in _covered(layer)])
 
     def blend(self, frame: Frame, strength: float) -> None:
         """Lay it over a frame, 0 to 1 strong."""
         for plane, bands in zip(planes(frame), self._bands, strict=True):
-            for rows, columns, colour, alpha in bands:
-                below = plane[rows, columns]
-                mixed = below * (1 - strength * alpha) + strength * colour
-                below[...] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+            for band in bands:
+                below = plane[band.rows, band.columns]
+                # OpenCV rounds to the nearest whole value, and its sums stay within what a byte holds.
+                shown = cv2.multiply(below, 1 - strength * band.alpha, dtype=cv2.CV_32F)
+                below[...] = cv2.convertScaleAbs(cv2.scaleAdd(band.colour, strength, shown))
+
+
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """A stretch of rows of one plane that an overlay covers: its colour, times how much it covers, and that alone."""
+
+    rows: slice
+    columns: slice
+    colour: NDArray[np.float32]
+    alpha: NDArray[np.float32]
+
+
+def _band(layer: NDArray[np.float32], plane: int, place: tuple[slice, slice], corner: tuple[int, int]) -> _Band:
+    rows, columns = place
+    # Copies, since a view would hold the whole.
+    return _Band(
+        slice(rows.start + corner[0], rows.stop + corner[0]),
+        slice(columns.start + corner[1], columns.stop + corner[1]),
+        layer[rows, columns, plane].copy(),
+        layer[rows, columns, 3].copy(),
+    )
+
+
+def _filled(overlay: Overlay, size: FilmFormat) -> tuple[slice, slice]:
+    """The rows and columns in which an overlay has something, widened to where pixels of a smaller picture begin."""
+    filled = overlay[..., 3] > 0
+    found: list[slice] = []
+    for length, small, has in (
+        (overlay.shape[0], size.height_px, filled.any(axis=1)),
+        (overlay.shape[1], size.width_px, filled.any(axis=0)),
+    ):
+        places = np.flatnonzero(has)
+        # A picture of half the size shares its edges with this one every so many pixels.
+        step = 2 * length // math.gcd(length, small)
+        low, high = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
+        found.append(slice(low // step * step, min(length, -(-high // step) * step)))
+    return found[0], found[1]
 
 
 def _covered(stack: NDArray[np.float32]) -> list[tuple[slice, slice]]:
     """The bands of rows in which an overlay has something, each with its columns."""
+    if not stack.size:
+        return []
     alpha = stack[..., 3] > 1 / 512
     filled = np.flatnonzero(alpha.any(axis=1))
     if not len(filled):
@@ -499,7 +565,7 @@ def _covered(stack: NDArray[np.float32]) -> list[tuple[slice, slice]]:
 
 
 def _resized(picture: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    if (picture.shape[1], picture.shape[0]) == size:
+    if (picture.shape[1], picture.shape[0]) == size or not picture.size:
         return picture
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
 
@@ -537,7 +603,9 @@ class _Scaler:
         size = self._size
         if frame.shape == (size.height_px * 3 // 2, size.width_px):
             return frame
-        picture = av.VideoFrame.from_ndarray(frame, format="yuv420p")
+        # PyAV takes a buffer in place only where its height is a multiple of four; see ``media/encode.py``.
+        take = av.VideoFrame.from_numpy_buffer if frame.shape[0] % 6 == 0 else av.VideoFrame.from_ndarray
+        picture = take(frame, format="yuv420p")
         small = self._reformatter.reformat(
             picture, size.width_px, size.height_px, "yuv420p", interpolation=Interpolation.BICUBIC
         )

@@ -80,7 +80,7 @@ class _Source:
         self._luma = enlarged(luma, (round(columns * OVERSAMPLING), round(rows * OVERSAMPLING)))
         size = round(blue.shape[1] * CHROMA_OVERSAMPLING), round(blue.shape[0] * CHROMA_OVERSAMPLING)
         self._chroma = together(
-            *(np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_CUBIC)) for each in (blue, red))
+            *(np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_CUBIC), np.uint8) for each in (blue, red))
         )
 
     def seen(self, move: Floats) -> tuple[Frame, Frame]:

@@ -10,6 +10,7 @@ in 2.5 ms without it instead of 24, and one of its key frames comes in 16 ms ins
 """
 
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -22,8 +23,9 @@ def open_without_decoding(path: Path) -> InputContainer:
     Raises:
         FFmpegError: FFmpeg cannot open it.
     """
-    # More options than a file has streams do no harm.
-    return av.open(str(path), stream_options=[{"skip_frame": "all"}] * 3)
+    # More options than a file has streams do no harm. PyAV's stub has their type wrong.
+    options: Any = [{"skip_frame": "all"}] * 3
+    return av.open(str(path), stream_options=options)
 
 
 def key_frame(container: InputContainer, stream: VideoStream, pts: int) -> av.VideoFrame:

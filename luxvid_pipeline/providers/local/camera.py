@@ -17,7 +17,7 @@ from luxvid_pipeline.domain.camera import CameraPlan, PhotoShape, interest_map, 
 from luxvid_pipeline.domain.ports import ClipRequest, Engine, Progress, ignore_progress
 from luxvid_pipeline.domain.scenes import scene
 from luxvid_pipeline.media.clips import draw_clip, misalignment_px, photo_size, small_luma
-from luxvid_pipeline.media.encode import ClipWriter
+from luxvid_pipeline.media.encode import ClipWriter, FrameSink
 
 _INTEREST_LONG_SIDE_PX = 128
 _MIDDLES = (0.5, 0.35, 0.65, 0.2, 0.8)
@@ -158,6 +158,20 @@ def shoot_clip(
             draw_clip(plan, request.first.path, last, request.format, writer, each_frame)
     except _StoppedEarly:
         return
+
+
+def draw_at_half_pace(request: ClipRequest, into: FrameSink) -> None:
+    """Draw a clip again from its photos in twice the frames; the same views, the same dissolve.
+
+    Args:
+        request: What the clip was shot from.
+        into: Takes the frames, ``CameraPlan.at_half_pace`` says which.
+
+    Raises:
+        MediaError: A photo cannot be read.
+    """
+    last = request.last.path if request.last is not None else None
+    draw_clip(plan_clip(request).at_half_pace(), request.first.path, last, request.format, into)
 
 
 def _shape(path: Path, luma: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> PhotoShape:
