@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from luxvid_pipeline.assets.clips import clip_made_from
 from luxvid_pipeline.assets.metadata import engine_from_facts
 from luxvid_pipeline.assets.package_maker import SceneInput, prefix
 from luxvid_pipeline.domain.errors import DamagedMediaError
@@ -36,7 +37,8 @@ def from_photographs(
 ) -> list[SceneInput]:
     """Return the scenes, those shot by the local camera ready to be drawn from their photographs.
 
-    A clip whose photographs are gone or damaged stays what it is: its own frames tell enough.
+    A clip that the camera would no longer shoot so, or whose photographs are gone or damaged, stays what it is: its own
+    frames tell enough.
     """
     return [_from_photographs(store, listing, scene, pairs[scene.source.scene], records) for scene in scenes]
 
@@ -61,6 +63,8 @@ def _from_photographs(
     request = ClipRequest(
         listing=listing, shot=scene.shot, first=first, last=others[0] if others else None, overlap=pair.overlap
     )
+    if scene.clip.made_from != clip_made_from(request, LocalCamera.engine):
+        return scene
     return replace(scene, source=replace(scene.source, draws_at_half_pace=partial(draw_at_half_pace, request)))
 
 

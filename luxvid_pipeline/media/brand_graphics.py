@@ -477,9 +477,14 @@ def _shade(rgba: Rgba, top: float, full: float) -> None:
     if leaves:
         depths = [min(depth, max(0.0, 1.0 - (row - full) / rise)) for row, depth in enumerate(depths)]
     smooth = np.array([depth * depth * (3 - 2 * depth) for depth in depths])
-    shade = np.zeros((height, rgba.shape[1], 4), dtype=np.uint8)
-    shade[..., 3] = (smooth * 115)[:, None].astype(np.uint8)
-    _over(rgba, shade, 0, 0)
+    dark = (smooth * 115).astype(np.uint8)
+    rows = np.flatnonzero(dark)
+    if not len(rows):
+        return
+    first, end = int(rows[0]), int(rows[-1]) + 1
+    shade = np.zeros((end - first, rgba.shape[1], 4), dtype=np.uint8)
+    shade[..., 3] = dark[first:end, None]
+    _over(rgba, shade, 0, first)
 
 
 def _fill(rgba: Rgba, colour: Rgb, left: float, top: float, right: float, bottom: float, alpha: int = 255) -> None:

@@ -37,6 +37,9 @@ _CEILING_BITS_PER_PIXEL = 0.257
 """Ceiling of the bit rate: 16 Mbit/s at 1080p30, twice what YouTube advises for an upload, so that foliage in motion
 keeps its detail and the buffer's swing stays below 20 Mbit/s over a scene."""
 
+_LAST_FRAME = 1 << 20
+"""A frame beyond any clip's end."""
+
 _FRAMES_AHEAD = 2
 """Frames that may wait for the encoder, so that the next one is drawn while x264 still works on those before."""
 
@@ -172,6 +175,7 @@ class ClipWriter:
         *,
         doing: str = "",
         threads: int = ENCODER_THREADS,
+        detail: float = 1.0,
     ) -> None:
         """Prepare to write ``into``.
 
@@ -179,12 +183,13 @@ class ClipWriter:
             into: The MP4 to write.
             film: Size and rate.
             doing: What this is about, for errors (``shooting 2-bedroom of villa-aurora``).
-            threads: Encoder threads; part of what decides the bytes.
+            threads: Encoder threads; up to three give the same bytes.
+            detail: Bits for each frame over those of the film's rate factor; the parts still join by their packets.
         """
         self._into = into
         self._film = film
         self._doing = doing or f"encoding {into.name}"
-        self._threads = threads
+        self._threads, self._detail = threads, detail
         self._encoder: _Encoder | None = None
         self._thread = ThreadPoolExecutor(1, "encode")
         self._waiting: deque[Future[Frame]] = deque()
@@ -193,7 +198,7 @@ class ClipWriter:
 
     def __enter__(self) -> Self:
         with self._told():
-            self._encoder = _Encoder(self._into, self._film, self._threads)
+            self._encoder = _Encoder(self._into, self._film, self._threads, detail=self._detail)
         return self
 
     def buffer(self) -> Frame:
@@ -274,7 +279,9 @@ class ClipWriter:
 class _Encoder:
     """One MP4 being written; FFmpeg's own errors."""
 
-    def __init__(self, into: Path, film: FilmFormat, threads: int, *, ceiling: bool = False) -> None:
+    def __init__(
+        self, into: Path, film: FilmFormat, threads: int, *, ceiling: bool = False, detail: float = 1.0
+    ) -> None:
         options = {key: str(value) for key, value in mp4_options(film).items() if key not in {"f", "map_metadata"}}
         self._film = film
         self._container: Any = av.open(str(into), "w", format="mp4", options=options)
@@ -284,6 +291,9 @@ class _Encoder:
         context = stream.codec_context
         context.thread_count, context.thread_type = threads, "FRAME"
         codec = {**_codec_options(film), **(_ceiling_options(film) if ceiling else {})}
+        if detail != 1.0:
+            # Over all frames by a zone: another rate factor would be another PPS, and parts would not join.
+            codec["x264-params"] = f"{codec['x264-params']}:zones=0,{_LAST_FRAME},b={detail:g}"
         context.options = {key: str(value) for key, value in codec.items()}
         self._stream: Any = stream
         self._filter: Any = None

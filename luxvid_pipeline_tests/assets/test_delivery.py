@@ -1,7 +1,8 @@
 """Whole packages through the graph: what is in them, what they prove, what they cost the second time, what stops them.
 
 Engines are fakes, media are real. Films are of two scenes of two seconds whose pictures jump, so that there is no cut
-at half pace and a package takes seconds.
+at half pace and a package takes seconds. Their camera is called "local jumps": it draws without a model, yet is not the
+local camera, whose clips play slower drawn from their photographs (``test_half_pace.py``).
 """
 
 import json
@@ -27,6 +28,7 @@ from luxvid_pipeline_tests.fakes import FakeSelector
 from luxvid_pipeline_tests.studio import Studio
 
 SHOWN = ("1-arrival", "7-farewell")
+JUMPS = "local jumps"
 LEFT_OUT = ("2-bedroom", "3-vanity", "4-bath", "5-living", "6-lifestyle")
 FILM = "villa-test_4s_16x9_unbranded_1080p.mp4"
 BRANDED = "villa-test_9s_16x9_branded_1080p.mp4"
@@ -80,7 +82,7 @@ def made_studio(base: Path, clip: Path, photos: Path, manifest: str, engine: str
     studio = open_studio(base, clip)
     studio.overrides["pair_selector"] = FakeSelector(leave_out=LEFT_OUT)
     studio.overrides["clip_generator"].engine = engine
-    studio.overrides["clip_generator"].cost_usd = 0.0 if engine == "local" else 0.4
+    studio.overrides["clip_generator"].cost_usd = 0.0 if engine == JUMPS else 0.4
     studio.overrides["score_composer"].engine = "local"
     return studio
 
@@ -106,7 +108,7 @@ def jumps(tmp_path_factory):
 def local_home(tmp_path_factory, eight_photos, jumps):
     """A branded package of photographs alone, in one shape."""
     base = tmp_path_factory.mktemp("local")
-    studio = made_studio(base, jumps, eight_photos, QUIET, "local")
+    studio = made_studio(base, jumps, eight_photos, QUIET, JUMPS)
     with studio.instance:
         studio.add(base / "villa")
         for step in (studio.direct, studio.shoot, studio.score, studio.assemble):
@@ -128,7 +130,7 @@ def again(local_home, jumps, tmp_path):
     shutil.copytree(local_home, tmp_path / "studio")
     studio = open_studio(tmp_path / "studio", jumps)
     studio.overrides["pair_selector"] = FakeSelector(leave_out=LEFT_OUT)
-    studio.overrides["clip_generator"].engine = "local"
+    studio.overrides["clip_generator"].engine = JUMPS
     studio.overrides["score_composer"].engine = "local"
     with studio.instance:
         yield Delivered(studio)

@@ -214,3 +214,21 @@ def test_the_plainer_move_keeps_verticals_parallel_and_the_middle_in_place(acros
     middle = np.array([1200.0, 800.0, 1.0])
     there, plain = leaning @ middle, plainer @ middle
     assert np.hypot(*(there[:2] / there[2] - plain[:2])) < 0.12 * 2400
+
+
+@pytest.mark.parametrize("has_pair", [False, True])
+def test_half_pace_takes_twice_the_frames_and_leaves_and_arrives_as_the_plan_does(has_pair):
+    move, film = scene("1-arrival").camera, FilmFormat(width_px=1920, height_px=1080, fps=Fraction(30))
+    plan = (
+        plan_pair(move, photo(3000, 2000), photo(2800, 2000), film, 120, None)
+        if has_pair
+        else plan_single(move, photo(3000, 2000), film, 120)
+    )
+    slow = plan.at_half_pace()
+    assert slow.frames == 240
+    assert np.allclose(slow.first[[0, -1]], plan.first[[0, -1]])
+    assert (slow.last is not None) == has_pair
+    assert np.all(np.diff(slow.mix) >= 0)
+    # Two frames stand for each step, a quarter and three quarters of the way.
+    assert np.allclose(slow.first[1::2][:-1], 0.75 * plan.first[:-1] + 0.25 * plan.first[1:])
+    assert np.allclose(slow.first[2::2], 0.25 * plan.first[:-1] + 0.75 * plan.first[1:])

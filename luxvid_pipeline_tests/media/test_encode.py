@@ -162,3 +162,23 @@ def test_no_frame_is_no_clip(tmp_path):
     with pytest.raises(MediaError), ClipWriter(tmp_path / "clip.mp4", SMALL):
         pass
     assert not (tmp_path / "clip.mp4").exists()
+
+
+def test_more_detail_is_more_bits_and_joins_with_the_rest_all_the_same(tmp_path):
+    noise = np.random.default_rng(4)
+    picture = cv2.resize(noise.integers(16, 236, (60, 120), dtype=np.uint8), (SMALL.width_px + 60, SMALL.height_px))
+    sizes: list[int] = []
+    headers: list[bytes | None] = []
+    for detail in (1.0, 1.2):
+        path = tmp_path / f"{detail}.mp4"
+        with ClipWriter(path, SMALL, detail=detail) as writer:
+            for number in range(30):
+                frame = empty_frame(SMALL)
+                frame[:] = 128
+                planes(frame)[0][:] = picture[:, number : number + SMALL.width_px]
+                writer.write(frame)
+        sizes.append(path.stat().st_size)
+        with av.open(str(path)) as container:
+            headers.append(container.streams.video[0].codec_context.extradata)
+    assert 1.05 * sizes[0] < sizes[1] < 1.6 * sizes[0]
+    assert headers[0] == headers[1]

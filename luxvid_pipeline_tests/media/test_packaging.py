@@ -12,6 +12,7 @@ from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame, planes
 from luxvid_pipeline.media.packaging import PartOrder, SceneSource, laid_over, make_card, make_parts
+from luxvid_pipeline.media.reframing import CropPath
 from luxvid_pipeline_tests.clips import SMALL
 
 SIZES = [(shape, size) for shape in Shape for size in LADDER_PX]
@@ -114,4 +115,43 @@ def test_a_clip_shorter_than_planned_is_an_error(tmp_path, grey):
     part = Part(scene="1-arrival", shape=Shape.WIDE, short_side_px=480)
     with pytest.raises(MediaError, match="holds 30 frames, 40 were expected"):
         make_parts(source, [PartOrder(part=part, into=tmp_path / "p.mp4", start=0, frames=30)], {}, {})
+    assert not list(tmp_path.iterdir())
+
+
+def draws(count):
+    """Draw so many frames, each a level brighter than the one before."""
+
+    def draw(sink):
+        for number in range(count):
+            frame = sink.buffer()
+            frame[:] = 128
+            planes(frame)[0][:] = 60 + number
+            sink.write(frame)
+
+    return draw
+
+
+def test_what_is_drawn_at_half_pace_is_what_a_slow_part_shows(tmp_path, grey):
+    source = replace(grey, draws_at_half_pace=draws(60))
+    orders = [
+        PartOrder(
+            part=Part(scene="1-arrival", shape=shape, short_side_px=size, slow=True),
+            into=tmp_path / f"{shape}-{size}.mp4",
+            start=15,
+            frames=30,
+        )
+        for shape, size in ((Shape.WIDE, 1080), (Shape.WIDE, 480), (Shape.TALL, 1080))
+    ]
+    crop = CropPath(lefts_px=np.linspace(300, 500, 30), width_px=607.5, held=1.0, centre_held=1.0)
+    make_parts(source, orders, {Shape.TALL: crop}, {})
+    for order in orders:
+        levels = [luma.mean() for luma, _, _ in decoded(order.into)]
+        assert levels == pytest.approx([60 + number for number in range(15, 45)], abs=1.5)
+
+
+def test_too_few_frames_at_half_pace_are_an_error(tmp_path, grey):
+    part = Part(scene="1-arrival", shape=Shape.WIDE, short_side_px=480, slow=True)
+    order = PartOrder(part=part, into=tmp_path / "p.mp4", start=0, frames=60)
+    with pytest.raises(MediaError, match="59 frames were drawn at half pace, 60 were expected"):
+        make_parts(replace(grey, draws_at_half_pace=draws(59)), [order], {}, {})
     assert not list(tmp_path.iterdir())
