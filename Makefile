@@ -22,7 +22,7 @@ demo-hosted: setup ## The same with hosted engines, their vendors simulated: no 
 	@$(BIN)/python tools/demo_hosted.py $(LUXVID_HOME)/hosted $(DEMO_LISTING)
 
 test: setup ## Run the tests
-	$(NO_HOME) $(BIN)/pytest -n 2 --dist loadfile
+	$(NO_HOME) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 dev: setup ## Dagster's UI and daemon on the same instance
 	@$(BIN)/luxvid doctor >/dev/null || $(BIN)/luxvid doctor

@@ -17,6 +17,31 @@ from luxvid_pipeline.media.encode import ClipWriter, empty_frame
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
 from luxvid_pipeline_tests.studio import Studio, draw_photos
 
+_LONGEST = (
+    "test_failure_matrix.py",
+    "test_cli.py",
+    "test_hosted_film.py",
+    "test_delivery.py",
+    "test_progress.py",
+    "test_cli_direction.py",
+    "test_approval.py",
+    "test_direction.py",
+    "test_clips.py",
+    "test_film.py",
+    "test_store_s3.py",
+    "test_takes.py",
+    "test_conform.py",
+    "test_daemon.py",
+    "test_demo_hosted.py",
+)
+"""Files that take longest, by processor time; a file is one worker's, so these go first and small ones fill up."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; everything else stays in its order."""
+    place = {name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
 
 @pytest.fixture(scope="session")
 def ready_clip(tmp_path_factory):

@@ -296,10 +296,10 @@ def last_picture(clip: Path, frames: int) -> Frame:
         with open_without_decoding(clip) as container:
             last = frame_at(container, container.streams.video[0], frames - 1)
             return np.asarray(last.to_ndarray(format="yuv420p"), np.uint8)
-    except ValueError as error:
-        raise MediaError(f"{clip.name}: holds no picture") from error
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"{clip.name}: cannot be decoded: {error.strerror or error}") from error
+    except (ValueError, IndexError) as error:
+        raise MediaError(f"{clip.name}: {error}") from error
 
 
 def write_stream(renditions: Sequence[tuple[str, Path]], folder: Path, *, segment_s: float = 4.0) -> list[Path]:
