@@ -23,9 +23,6 @@ from benchmarks.whole_film_row import EXAMPLE
 from luxvid_pipeline.assets import package_maker
 from luxvid_pipeline.media.packaging import PartOrder
 
-_EVERY = 1
-"""Of how many parts one is encoded again."""
-
 
 def measure() -> list[dict[str, Any]]:
     """Return the row."""
@@ -68,12 +65,12 @@ def _run(arguments: Sequence[str], environment: dict[str, str]) -> str:
 
 
 class _Beside:
-    """Has some of the parts encoded again as soon as they are made, by another process, and keeps the account of it."""
+    """Has the parts encoded again as soon as they are made, by another process, and keeps the account of it."""
 
     def __init__(self) -> None:
         self._make_parts, self._make_card = package_maker.make_parts, package_maker.make_card
         self.encoder_s = self.others_s = self.wall_s = 0.0
-        self.frames = self._parts = 0
+        self.frames = 0
 
     def parts(self, source: Any, orders: Sequence[PartOrder], *args: Any, **kwargs: Any) -> None:
         self._make_parts(source, orders, *args, **kwargs)
@@ -86,19 +83,15 @@ class _Beside:
     def _encode(self, orders: Sequence[PartOrder]) -> None:
         start = time.monotonic()
         self.frames += sum(order.frames for order in orders)
-        chosen = [order for number, order in enumerate(orders, self._parts) if number % _EVERY == 0]
-        self._parts += len(orders)
-        if not chosen:
-            return
         command = [sys.executable, "-m", "benchmarks.package_row"]
-        command += [word for order in chosen for word in (str(order.into), str(order.frames))]
+        command += [word for order in orders for word in (str(order.into), str(order.frames))]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         said = process.stdout.read() if process.stdout is not None else ""
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             raise RuntimeError("encoding alone failed")
-        self.encoder_s += _EVERY * float(said)
+        self.encoder_s += float(said)
         self.others_s += used.ru_utime + used.ru_stime
         self.wall_s += time.monotonic() - start
 

@@ -327,9 +327,8 @@ def join_packets(
     options = {"movflags": "+faststart+negative_cts_offsets", "use_editlist": "0", "fflags": "+bitexact"}
     with ExitStack() as stack:
         try:
-            files = {
-                path: stack.enter_context(open_without_decoding(path)) for path in {part.path: 0 for part in parts}
-            }
+            paths = dict.fromkeys(part.path for part in parts)
+            files = {path: stack.enter_context(open_without_decoding(path)) for path in paths}
             opened = [files[part.path] for part in parts]
             sound = stack.enter_context(av.open(str(aac))) if aac is not None else None
             film = stack.enter_context(av.open(str(into), "w", format="mp4", options=options))
