@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -121,9 +122,15 @@ def render(
         out.print(f"Note   {escape(film.degraded_reason)}")
     out.print(f"Cost   ${film.cost_usd:.2f}  ({film.paid_calls} paid calls, {seconds:.0f} s)")
     out.print(
-        f"See    how it was made: DAGSTER_HOME={escape(str(settings.dagster_home))} dagster dev -m "
+        f"See    how it was made: DAGSTER_HOME={escape(quote(str(settings.dagster_home)))} {escape(_dagster())} dev -m "
         f"luxvid_pipeline.definitions, then http://127.0.0.1:3000/runs/{film.runs[-1]}"
     )
+
+
+def _dagster() -> str:
+    """The command as it can be typed: that of this environment, which need not be on anybody's path."""
+    beside = Path(sys.executable).with_name("dagster")
+    return quote(str(beside)) if beside.exists() else "dagster"
 
 
 @app.command()

@@ -432,13 +432,14 @@ class _Gathering:
             return None
         path = self.store.open(stored.key)
         small = self.store.open(_small_film(self.store, stored, path).key)
-        middle = frames_of(path, 2 * max(1, len(self.shots)) + 1, width_px=POSTER_PX)[1]
+        # As the package's posters: the house as the photographer chose it. The middle of a scene may be a dissolve.
+        (first,) = frames_of(path, 1, width_px=POSTER_PX)
         return Film(
             facts=inspect_film(path),
             sha256=stored.sha256,
             is_animatic=stored.key.startswith("animatic/"),
             small=small.read_bytes(),
-            poster=_jpeg(middle, quality=76),
+            poster=_jpeg(first, quality=76),
         )
 
     def _downloads(self) -> Iterator[Download]:

@@ -189,6 +189,11 @@ def test_rendering_again_changes_nothing_and_is_quick(rendered):
     assert again.returncode == 0, again.stderr
     assert (base / "out" / "again.mp4").read_bytes() == before
     assert "$0.00" in again.stdout
+    # The command it names is one that can be typed here, on the path or not.
+    (see,) = (line for line in again.stdout.splitlines() if line.startswith("See"))
+    named = see.partition("DAGSTER_HOME=")[2].split()[1]
+    assert Path(named).is_absolute()
+    assert Path(named).exists()
     assert all(file.stat().st_mtime_ns == mtime for file, mtime in clips_before.items())
     assert set(clips.iterdir()) == set(clips_before)
 
