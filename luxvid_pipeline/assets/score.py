@@ -44,7 +44,7 @@ from luxvid_pipeline.providers.local.silence import SILENCE
 from luxvid_pipeline.resources.approvals import ListingApprovals
 from luxvid_pipeline.resources.progress import ProgressBoard
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 @dg.asset(

@@ -63,8 +63,11 @@ def loudness_of(sound: Sound) -> Loudness:
     Args:
         sound: Frames × 2 at 48 kHz.
     """
+    weighted = _weighted_energy(sound)
     return Loudness(
-        integrated_lufs=integrated_lufs(sound), true_peak_dbtp=true_peak_dbtp(sound), range_lu=_range_lu(sound)
+        integrated_lufs=_integrated_lufs(weighted),
+        true_peak_dbtp=true_peak_dbtp(sound),
+        range_lu=_range_lu(weighted),
     )
 
 
@@ -74,7 +77,11 @@ def integrated_lufs(sound: Sound) -> float:
     Source:
         ITU-R BS.1770-4, annex 1: blocks of 400 ms every 100 ms, gates at -70 LUFS and 10 LU below the rest.
     """
-    power = _block_power(sound, 0.4)
+    return _integrated_lufs(_weighted_energy(sound))
+
+
+def _integrated_lufs(weighted: NDArray[np.float64]) -> float:
+    power = _block_power(weighted, 0.4)
     loud = power[_lufs(power) > SILENCE_LUFS]
     if not len(loud):
         return SILENCE_LUFS
@@ -84,7 +91,7 @@ def integrated_lufs(sound: Sound) -> float:
 
 def loudness_over_time_lufs(sound: Sound, window_s: float = 3.0) -> NDArray[np.float64]:
     """Return the ungated loudness of each window, one every 100 ms: 3 s is short-term, 0.4 s momentary."""
-    return np.maximum(_lufs(_block_power(sound, window_s)), -120.0)
+    return np.maximum(_lufs(_block_power(_weighted_energy(sound), window_s)), -120.0)
 
 
 def true_peak_dbtp(sound: Sound) -> float:
@@ -139,23 +146,32 @@ def _peaks(sound: Sound) -> NDArray[np.float64]:
     return own
 
 
-def _block_power(sound: Sound, window_s: float) -> NDArray[np.float64]:
-    square = np.zeros(len(sound) + 1)
-    for channel in sound.T:
-        square[1:] += np.asarray(scipy.signal.sosfilt(_K_WEIGHTING, channel)) ** 2
-    np.cumsum(square, out=square)
-    window, hop = int(window_s * SAMPLE_RATE_HZ), int(_HOP_S * SAMPLE_RATE_HZ)
-    starts = np.arange(0, max(1, len(sound) - window + 1), hop)
-    ends = np.minimum(starts + window, len(sound))
-    return (square[ends] - square[starts]) / window
+def _weighted_energy(sound: Sound) -> NDArray[np.float64]:
+    """The K-weighted energy of both channels up to each multiple of 100 ms, from which all windows come."""
+    hop = int(_HOP_S * SAMPLE_RATE_HZ)
+    # A window that the sound does not fill is none, but of a sound shorter than any window all of it counts.
+    hops = len(sound) // hop if len(sound) >= 4 * hop else -(-len(sound) // hop)
+    square = np.zeros(hops * hop)
+    for channel in sound[: hops * hop].T:
+        weighted = scipy.signal.sosfilt(_K_WEIGHTING, channel)
+        square[: len(weighted)] += np.square(weighted, out=weighted)
+    return np.concatenate([[0.0], np.cumsum(square.reshape(-1, hop).sum(axis=1))])
+
+
+def _block_power(weighted: NDArray[np.float64], window_s: float) -> NDArray[np.float64]:
+    """The mean power of each window, one every 100 ms; of a sound shorter than one, as if silence followed."""
+    width = round(window_s / _HOP_S)
+    starts = np.arange(max(1, len(weighted) - width))
+    ends = np.minimum(starts + width, len(weighted) - 1)
+    return (weighted[ends] - weighted[starts]) / (width * int(_HOP_S * SAMPLE_RATE_HZ))
 
 
 def _lufs(power: NDArray[np.float64] | np.floating) -> NDArray[np.float64]:
     return np.asarray(-0.691 + 10 * np.log10(np.maximum(power, 1e-13)))
 
 
-def _range_lu(sound: Sound) -> float:
-    levels = _lufs(_block_power(sound, 3.0))
+def _range_lu(weighted: NDArray[np.float64]) -> float:
+    levels = _lufs(_block_power(weighted, 3.0))
     levels = levels[levels > SILENCE_LUFS]
     if not len(levels):
         return 0.0

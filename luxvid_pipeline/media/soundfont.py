@@ -54,7 +54,7 @@ _RANGES = frozenset({_KEYS, _VELOCITIES})
 _ONLY_INSTRUMENT = frozenset({_SAMPLE, _MODES, _ROOT, *range(5), _END_COARSE, _LOOP_START_COARSE, _LOOP_END_COARSE})
 # The hardware the format comes from, and every player since, counts an attenuation at four tenths of its number.
 _ATTENUATION_SHARE = 0.4
-_TUNING_STEPS = 1200
+_TUNING_STEPS = 4800
 _SHORTEST_RELEASE_S = 0.03
 _REMEMBERED = 8
 _SOUNDFONT = "TimGM6mb.sf2"
@@ -90,6 +90,20 @@ class _Zone:
 
     def seconds(self, generator: int) -> float:
         return 2.0 ** (self.value(generator) / 1200)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One recording of a note, in one channel.
+
+    Attributes:
+        tone: Frames of float32, full scale 1.0.
+        left, right: How loud it is in each channel.
+    """
+
+    tone: NDArray[np.float32]
+    left: float
+    right: float
 
 
 class SoundFont:
@@ -137,29 +151,44 @@ class SoundFont:
         Raises:
             MediaError: The soundfont has no such preset, or none of its zones plays this pitch.
         """
+        voices = self.voices(program, pitch, held_s, rate_hz=rate_hz, velocity=velocity, bank=bank)
+        sound = np.zeros((max(len(voice.tone) for voice in voices), 2), dtype=np.float32)
+        for voice in voices:
+            sound[: len(voice.tone)] += voice.tone[:, None] * np.array([voice.left, voice.right], np.float32)
+        return sound
+
+    def voices(
+        self, program: int, pitch: int, held_s: float, *, rate_hz: int = 48_000, velocity: int = 90, bank: int = 0
+    ) -> "list[Voice]":
+        """Return a note as the recordings it is made of, each in one channel: what is shaped once need not be twice.
+
+        Arguments and errors are those of :meth:`note`, whose sound is the sum of the voices at their places.
+        """
+        zones = self._zones(program, pitch, velocity, bank)
+        return [self._play(zone, pitch, held_s, rate_hz) for zone in zones]
+
+    def bandwidth_hz(self, program: int, pitch: int, *, velocity: int = 90, bank: int = 0) -> float:
+        """Return the highest frequency that a key's recordings hold at their pitch; arguments as for :meth:`note`.
+
+        Raises:
+            MediaError: The soundfont has no sound for this key.
+        """
+        zones = self._zones(program, pitch, velocity, bank)
+        return max(zone.sample.rate_hz / 2 * _pitched(zone, pitch) for zone in zones)
+
+    def _zones(self, program: int, pitch: int, velocity: int, bank: int) -> "list[_Zone]":
         zones = [zone for zone in self._presets.get((bank, program), ()) if zone.covers(pitch, velocity)]
         if not zones:
             raise MediaError(f"{self._name}: program {program} of bank {bank} has no sound for key {pitch}")
-        parts = [self._play(zone, pitch, held_s, rate_hz) for zone in zones]
-        sound = np.zeros((max(len(part) for part in parts), 2), dtype=np.float32)
-        for part in parts:
-            sound[: len(part)] += part
-        return sound
+        return zones
 
-    def _play(self, zone: _Zone, pitch: int, held_s: float, rate_hz: int) -> Stereo:
-        root = zone.value(_ROOT) if zone.value(_ROOT) >= 0 else zone.sample.root
-        cents = (
-            (pitch - root) * zone.value(_SCALE)
-            + zone.value(_COARSE) * 100
-            + zone.value(_FINE)
-            + zone.sample.correction_cents
-        )
-        ratio = zone.sample.rate_hz / rate_hz * 2.0 ** (cents / 1200)
+    def _play(self, zone: _Zone, pitch: int, held_s: float, rate_hz: int) -> "Voice":
         envelope = _envelope(zone, pitch, held_s, rate_hz)
+        envelope *= np.float32(10 ** (-zone.value(_ATTENUATION) * _ATTENUATION_SHARE / 200))
+        ratio = zone.sample.rate_hz / rate_hz * _pitched(zone, pitch)
         tone = self._tone(zone, ratio, len(envelope), rate_hz, (id(zone), pitch, rate_hz))
-        tone = tone * envelope[: len(tone)] * np.float32(10 ** (-zone.value(_ATTENUATION) * _ATTENUATION_SHARE / 200))
-        turn = (np.clip(zone.value(_PAN) / 500, -1, 1) + 1) * np.pi / 4
-        return np.stack([tone * np.float32(np.cos(turn)), tone * np.float32(np.sin(turn))], axis=1)
+        turn = float((np.clip(zone.value(_PAN) / 500, -1, 1) + 1) * np.pi / 4)
+        return Voice(tone * envelope[: len(tone)], math.cos(turn), math.sin(turn))
 
     def _tone(
         self, zone: _Zone, ratio: float, frames: int, rate_hz: int, name: tuple[int, int, int]
@@ -204,8 +233,15 @@ def default_soundfont() -> SoundFont:
     raise MediaError(f"{_SOUNDFONT}: the instruments are missing; install the package pretty_midi again")
 
 
+def _pitched(zone: _Zone, pitch: int) -> float:
+    """How many times as fast as it was recorded a zone's sample plays for a key."""
+    root = zone.value(_ROOT) if zone.value(_ROOT) >= 0 else zone.sample.root
+    cents = (pitch - root) * zone.value(_SCALE) + zone.value(_COARSE) * 100 + zone.value(_FINE)
+    return 2.0 ** ((cents + zone.sample.correction_cents) / 1200)
+
+
 def _at_ratio(source: NDArray[np.float32], ratio: float) -> NDArray[np.float32]:
-    """The sound played ``ratio`` times as fast, without aliasing; in tune to less than a cent."""
+    """The sound played ``ratio`` times as fast, without aliasing; in tune to a cent down to a fifth of its rate."""
     down = max(1, round(_TUNING_STEPS * ratio))
     common = math.gcd(down, _TUNING_STEPS)
     up, down = _TUNING_STEPS // common, down // common
