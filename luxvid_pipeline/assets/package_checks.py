@@ -16,6 +16,7 @@ from luxvid_pipeline.domain.keys import digest
 from luxvid_pipeline.domain.proof import FileFacts, SourceType, source_type
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.media.branding_check import BrandingSearch
+from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.media.packaging import Overlay
 from luxvid_pipeline.media.provenance import can_be_marked, read_mark
 
@@ -52,22 +53,23 @@ def names_in_unbranded(
     searches: dict[str, BrandingSearch] = {}
     wide = next((file.name for file in package.facts.files if _shows_all(file)), "")
     found: dict[str, list[str]] = {}
-    for file in package.facts.files:
-        if file.branded or file.kind not in _LOOKED_THROUGH:
-            continue
-        seen = digest([file.name, file.sha256, wanted])
-        if seen not in known:
-            if file.shape not in searches:
-                searches[file.shape] = _search(brand, identity, Shape(file.shape))
-            search = searches[file.shape]
-            is_whole = _is_whole(file)
-            findings = search.findings(
-                store.open(f"{prefix(listing)}/{file.name}"),
-                pictures=_MANY if is_whole else _FEW,
-                for_logo=file.name == wide,
-            )
-            known[seen] = [str(finding) for finding in findings]
-        found[seen] = known[seen]
+    with memory_reused():
+        for file in package.facts.files:
+            if file.branded or file.kind not in _LOOKED_THROUGH:
+                continue
+            seen = digest([file.name, file.sha256, wanted])
+            if seen not in known:
+                if file.shape not in searches:
+                    searches[file.shape] = _search(brand, identity, Shape(file.shape))
+                search = searches[file.shape]
+                is_whole = _is_whole(file)
+                findings = search.findings(
+                    store.open(f"{prefix(listing)}/{file.name}"),
+                    pictures=_MANY if is_whole else _FEW,
+                    for_logo=file.name == wide,
+                )
+                known[seen] = [str(finding) for finding in findings]
+            found[seen] = known[seen]
     store.put_bytes(json.dumps(found, indent=1, sort_keys=True).encode(), key)
     return tuple(said for findings in found.values() for said in findings)
 

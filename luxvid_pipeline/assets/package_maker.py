@@ -50,6 +50,7 @@ from luxvid_pipeline.media.film import Stretch, encode_silence, join_packets, ma
 from luxvid_pipeline.media.logos import Logo
 from luxvid_pipeline.media.loudness import Loudness
 from luxvid_pipeline.media.measures.delivery import inspect_file
+from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.media.packaging import (
     TEASER_PX,
     Overlay,
@@ -251,7 +252,7 @@ class PackageMaker:
         plan = self._plan
         missing = self._find_parts()
         self._remove_other_parts()
-        with self._store.scratch() as scratch, ThreadPoolExecutor(1, "sound") as beside:
+        with self._store.scratch() as scratch, memory_reused(), ThreadPoolExecutor(1, "sound") as beside:
             # The sound is made while the pictures are encoded; of one cut for all its targets, since it is played once.
             wanted = dict.fromkeys((file.cut, file.target) for file in plan.files if not self._is_kept(file))
             cuts = list(dict.fromkeys(cut for cut, _ in wanted))

@@ -29,6 +29,7 @@ from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Sound, decode_audio, wri
 from luxvid_pipeline.media.encode import gop_frames, is_above_ceiling, mp4_options, timescale, x264_options
 from luxvid_pipeline.media.ffmpeg import run_ffmpeg
 from luxvid_pipeline.media.loudness import SILENCE_LUFS, Loudness, integrated_lufs, limit, loudness_of
+from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.media.probe import VideoFacts, probe_audio, probe_video, read_mp4_layout
 from luxvid_pipeline.media.video_files import open_without_decoding
 
@@ -419,7 +420,20 @@ def master_sound(
     Raises:
         MediaError: It is silent, or no gain brings it there.
     """
-    sound = _fitted(score, samples)
+    with memory_reused():
+        return _mastered(_fitted(score, samples), wav, aac, name, loudness_lufs, ceiling_dbtp, bitrate_bps, progress)
+
+
+def _mastered(
+    sound: Sound,
+    wav: Path,
+    aac: Path,
+    name: str,
+    loudness_lufs: float,
+    ceiling_dbtp: float,
+    bitrate_bps: int,
+    progress: Callable[[float], None],
+) -> Loudness:
     own_lufs = integrated_lufs(sound)
     if own_lufs <= SILENCE_LUFS + 5:
         raise MediaError(f"{name}: the score is silent; run the asset soundtrack again")

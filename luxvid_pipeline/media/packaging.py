@@ -32,7 +32,6 @@ from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
 from luxvid_pipeline.media.encode import ENCODER_THREADS, ClipWriter, Frame, FrameSink, empty_frame, planes
 from luxvid_pipeline.media.ffmpeg import run_ffmpeg
 from luxvid_pipeline.media.film import Stretch, join_packets
-from luxvid_pipeline.media.memory import return_free_memory
 from luxvid_pipeline.media.reframing import CropPath, draw_crop
 from luxvid_pipeline.media.retiming import HalfPace
 from luxvid_pipeline.media.video_files import frame_at, open_without_decoding
@@ -172,11 +171,9 @@ def make_parts(
     if own:
         with ExitStack() as stack:
             _make_at_own_pace(source, _benches(own, crops, film, stack, doing), crops_after, doing)
-        return_free_memory()
     if slow:
         with ExitStack() as stack:
             _make_at_half_pace(source, _benches(slow, crops, film, stack, doing), film, doing)
-        return_free_memory()
 
 
 def _benches(

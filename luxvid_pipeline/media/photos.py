@@ -29,6 +29,7 @@ from luxvid_pipeline.domain.errors import StorageError
 from luxvid_pipeline.domain.photos import PhotoRecord, Verdict
 from luxvid_pipeline.domain.ports import Progress, ignore_progress
 from luxvid_pipeline.media.listing_folder import ListingFolder, shown_name
+from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.media.perceptual_hash import (
     NEAR_HASH_BITS,
     SAME_PICTURE_LIKENESS,
@@ -202,7 +203,7 @@ def _in_parallel(read: Callable[[Path], _Read], files: Sequence[Path], workers: 
     reads: dict[int, _Read] = {}
     # One photo a core: OpenCV's own threads would only get in their way, for a tenth more processor time.
     cv2.setNumThreads(1)
-    with ThreadPoolExecutor(workers, "read-photo") as pool:
+    with memory_reused(), ThreadPoolExecutor(workers, "read-photo") as pool:
         futures = {pool.submit(read, file): index for index, file in enumerate(files)}
         try:
             for done in as_completed(futures):

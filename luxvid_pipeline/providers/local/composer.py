@@ -14,6 +14,7 @@ from luxvid_pipeline.domain.errors import DamagedMediaError, TimelineError
 from luxvid_pipeline.domain.ports import Engine, ScoreRequest
 from luxvid_pipeline.domain.score import compose
 from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Pcm, read_flac, to_pcm, write_flac
+from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.providers.local.mixdown import perform
 
 _KEPT_RECORDINGS = 2
@@ -72,7 +73,8 @@ class LocalComposer:
         with self._lock:
             known = self._recordings.pop(request, None)
             if known is None:
-                known = to_pcm(perform(compose(request)))
+                with memory_reused():
+                    known = to_pcm(perform(compose(request)))
             self._recordings[request] = known
             while len(self._recordings) > _KEPT_RECORDINGS:
                 self._recordings.popitem(last=False)

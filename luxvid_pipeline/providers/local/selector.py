@@ -24,6 +24,7 @@ from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.ports import Engine, PairChoice
 from luxvid_pipeline.domain.scenes import Scene, scene
 from luxvid_pipeline.domain.storyboard import Storyboard
+from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.media.overlap import PhotoFeatures, overlap_of, photo_features
 
 MOST_PAIRS = 48
@@ -96,7 +97,7 @@ class LocalSelector:
         wishes = {shot.scene: shot.wishes for shot in storyboard.shots}
         named = [tuple(sorted(each.named & files.keys())) for key, each in wishes.items() if key not in pinned]
         asked_for = tuple(pair_key(*pair) for pair in named if len(pair) == _TWO)
-        with ThreadPoolExecutor(self._workers) as threads:
+        with memory_reused(), ThreadPoolExecutor(self._workers) as threads:
             likeness = _likeness(scenes, seen, files, threads)
             promising = promising_pairs(scenes, seen, likeness, at_most=self._most_pairs)
             overlaps = self._overlaps(tuple(dict.fromkeys((*asked_for, *promising))), files, threads)
