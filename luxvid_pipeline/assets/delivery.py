@@ -57,6 +57,7 @@ from luxvid_pipeline.media.branding_check import words_in_name
 from luxvid_pipeline.media.encode import gop_frames
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.logos import Logo, read_logo
+from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.media.packaging import Overlay, PackedOverlays, SceneSource, laid_over
 from luxvid_pipeline.media.provenance import Signer
 from luxvid_pipeline.media.sheets import Tile, as_markdown, contact_sheet, frames_of
@@ -337,13 +338,14 @@ def _brand(
     shapes = dict.fromkeys(file.shape for file in plan.files)
     captions = PackedOverlays()
     cards: dict[Shape, Overlay] = {}
-    for shape in shapes:
-        size = format_of(shape)
-        size_px = (size.width_px, size.height_px)
-        cards[shape] = agent_card(card_text(manifest), size_px, manifest.brand.colors, logo=logo)
-        for number, (scene, (text, detail)) in enumerate(words.items()):
-            drawn = caption(text, size_px, detail=detail)
-            captions[scene, shape] = laid_over(drawn, logo_mark(logo, size_px)) if logo and number == 0 else drawn
+    with memory_reused():
+        for shape in shapes:
+            size = format_of(shape)
+            size_px = (size.width_px, size.height_px)
+            cards[shape] = agent_card(card_text(manifest), size_px, manifest.brand.colors, logo=logo)
+            for number, (scene, (text, detail)) in enumerate(words.items()):
+                drawn = caption(text, size_px, detail=detail)
+                captions[scene, shape] = laid_over(drawn, logo_mark(logo, size_px)) if logo and number == 0 else drawn
     told = {scene: " · ".join(filter(None, said)) for scene, said in words.items()}
     return Brand(captions=captions, words=told, cards=cards, logo=logo)
 
@@ -377,13 +379,15 @@ def _logo(
 
 
 def _sheet(store: MediaStore, listing: str, films: Sequence[FileFacts]) -> str:
-    """A few frames of each film of full size."""
+    """A few frames of each film, read from its smallest size."""
+    smallest: dict[str, FileFacts] = {}
+    for film in sorted(films, key=lambda film: -film.width_px * film.height_px):
+        if not film.name.endswith("_r128.mp4"):
+            smallest[film.name.rpartition("_")[0]] = film
     tiles: list[Tile] = []
-    for film in films:
-        if min(film.width_px, film.height_px) < 1080 or film.name.endswith("_r128.mp4"):
-            continue
+    for name, film in smallest.items():
         frames = frames_of(store.open(f"{prefix(listing)}/{film.name}"), _SHEET_FRAMES, width_px=240, exact=False)
-        tiles += [Tile(picture=frame, text=film.name if number == 0 else "") for number, frame in enumerate(frames)]
+        tiles += [Tile(picture=frame, text=name if number == 0 else "") for number, frame in enumerate(frames)]
     return as_markdown(contact_sheet(tiles, columns=_SHEET_FRAMES, tile_px=(200, 200)), "variants")
 
 

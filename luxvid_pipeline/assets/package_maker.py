@@ -240,6 +240,7 @@ class PackageMaker:
         self._made = 0
         self._parts: dict[Part, StoredFile] = {}
         self._overlays: dict[tuple[str, Shape], str] = {}
+        self._opened: dict[str, Path] = {}
         self._played: tuple[Cut, Sound] | None = None
 
     def make(self) -> Package:
@@ -523,7 +524,10 @@ class PackageMaker:
         return {name: getattr(track.loudness, name) for name in _LOUDNESS}
 
     def _stretch(self, piece: Piece) -> Stretch:
-        return Stretch(self._store.open(self._parts[piece.part].key), piece.start, piece.frames)
+        key = self._parts[piece.part].key
+        if key not in self._opened:  # its hash is checked once, though dozens of files may show it
+            self._opened[key] = self._store.open(key)
+        return Stretch(self._opened[key], piece.start, piece.frames)
 
     def _film_digest(self, file: DeliveryFile) -> Any:
         if self._is_the_film(file):

@@ -28,7 +28,7 @@ from luxvid_pipeline.domain.timeline import Timeline
 from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Sound, decode_audio, write_wav
 from luxvid_pipeline.media.encode import gop_frames, is_above_ceiling, mp4_options, timescale, x264_options
 from luxvid_pipeline.media.ffmpeg import run_ffmpeg
-from luxvid_pipeline.media.loudness import SILENCE_LUFS, Loudness, integrated_lufs, limit, loudness_of
+from luxvid_pipeline.media.loudness import SILENCE_LUFS, Loudness, integrated_lufs, limit, loudness_of, peaks_over_time
 from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.media.probe import VideoFacts, probe_audio, probe_video, read_mp4_layout
 from luxvid_pipeline.media.video_files import open_without_decoding
@@ -42,6 +42,7 @@ _AAC_FRAME = 1024
 # What an AAC encoder adds to a peak at this bitrate is about this much; where it is more, the next round takes it off.
 _HEADROOM_DB = 0.7
 _CLOSE_ENOUGH_LU = 0.1
+_NOT_HEARD_LU = 0.005
 _ROUNDS = 5
 _DIP_S = 0.25
 _BEFORE_ALL = -(1 << 40)
@@ -439,11 +440,19 @@ def _mastered(
         raise MediaError(f"{name}: the score is silent; run the asset soundtrack again")
     gain_db, below_dbtp = loudness_lufs - own_lufs, ceiling_dbtp - _HEADROOM_DB
     heard = Loudness(integrated_lufs=SILENCE_LUFS, true_peak_dbtp=0.0, range_lu=0.0)
+    peaks = peaks_over_time(sound)
+
+    def limited(gain_db: float) -> Sound:
+        gain = 10 ** (gain_db / 20)
+        return limit((sound * gain).astype(np.float32), below_dbtp, peaks=peaks * gain)
+
     for tried in range(_ROUNDS):
-        mastered = limit((sound * 10 ** (gain_db / 20)).astype(np.float32), below_dbtp)
+        mastered = limited(gain_db)
         # A limiter that takes something off makes the whole softer: once more before the dear part, the encoder.
-        gain_db += loudness_lufs - integrated_lufs(mastered)
-        mastered = limit((sound * 10 ** (gain_db / 20)).astype(np.float32), below_dbtp)
+        softer_lu = loudness_lufs - integrated_lufs(mastered)
+        if abs(softer_lu) > _NOT_HEARD_LU:
+            gain_db += softer_lu
+            mastered = limited(gain_db)
         heard = _encode_aac(mastered, wav, aac, bitrate_bps)
         progress((tried + 1) / _ROUNDS)
         off_lu = loudness_lufs - heard.integrated_lufs

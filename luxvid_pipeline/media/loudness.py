@@ -96,19 +96,22 @@ def loudness_over_time_lufs(sound: Sound, window_s: float = 3.0) -> NDArray[np.f
 
 def true_peak_dbtp(sound: Sound) -> float:
     """Return the highest peak of the sound, between its samples too, in dB of full scale."""
-    return float(20 * np.log10(max(1e-7, float(_peaks(sound).max(initial=0.0)))))
+    return float(20 * np.log10(max(1e-7, float(peaks_over_time(sound).max(initial=0.0)))))
 
 
-def limit(sound: Sound, ceiling_dbtp: float, *, reach_s: float = 0.012) -> Sound:
+def limit(
+    sound: Sound, ceiling_dbtp: float, *, reach_s: float = 0.012, peaks: NDArray[np.float64] | None = None
+) -> Sound:
     """Return the sound with no true peak above the ceiling, turned down smoothly around each one.
 
     Args:
         sound: Frames × 2 at 48 kHz.
         ceiling_dbtp: Highest true peak allowed.
         reach_s: How long before and after a peak the gain moves.
+        peaks: Its ``peaks_over_time``, where they are known.
     """
     ceiling = 10 ** (ceiling_dbtp / 20)
-    needed = np.minimum(1.0, ceiling / np.maximum(_peaks(sound), 1e-9))
+    needed = np.minimum(1.0, ceiling / np.maximum(peaks_over_time(sound) if peaks is None else peaks, 1e-9))
     if needed.min(initial=1.0) >= 1.0:
         return sound
     width = 2 * int(reach_s * SAMPLE_RATE_HZ) + 1
@@ -126,8 +129,15 @@ def _between_samples() -> NDArray[np.float32]:
     return np.asarray(taps, np.float32)
 
 
-def _peaks(sound: Sound) -> NDArray[np.float64]:
-    """The highest absolute value of both channels in the time of each frame."""
+def peaks_over_time(sound: Sound) -> NDArray[np.float64]:
+    """Return the highest absolute value of both channels in the time of each frame, between the samples too.
+
+    Looked for between samples only where the sound is at least half as loud as at its loudest. Louder or softer by a
+    factor, a sound's peaks are those times the factor.
+
+    Args:
+        sound: Frames × 2 at 48 kHz.
+    """
     own = np.maximum(np.abs(sound[:, 0]), np.abs(sound[:, 1])).astype(np.float64)
     if not len(own):
         return own
