@@ -8,13 +8,13 @@ A studio's first runs take Dagster seconds, so they are done once a session and 
 
 import shutil
 
-import dagster as dg
 import numpy as np
 import pytest
 
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
+from luxvid_pipeline_tests.records import open_records
 from luxvid_pipeline_tests.studio import Studio, draw_photos
 
 _LONGEST = (
@@ -64,7 +64,6 @@ def eight_photos(tmp_path_factory):
 
 def open_studio(base, ready_clip):
     """Open a studio whose engines are fakes."""
-    (base / "dagster").mkdir(parents=True, exist_ok=True)
     overrides = {
         "photo_tagger": FakeTagger(),
         "storyboard_writer": FakeWriter(),
@@ -72,9 +71,7 @@ def open_studio(base, ready_clip):
         "clip_generator": FakeCamera(ready_clip),
         "score_composer": FakeComposer(),
     }
-    return Studio(
-        home=base / "home", instance=dg.DagsterInstance.local_temp(str(base / "dagster")), overrides=overrides
-    )
+    return Studio(home=base / "home", instance=open_records(base / "dagster"), overrides=overrides)
 
 
 @pytest.fixture(scope="session")
