@@ -6,11 +6,15 @@ Does not belong here: fakes and drawn pictures (their own modules), claims.
 A studio's first runs take Dagster seconds, so they are done once a session and copied for each test.
 """
 
+import os
 import shutil
+import sys
+from unittest import mock
 
 import numpy as np
 import pytest
 
+from luxvid_pipeline import cli
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
@@ -72,6 +76,25 @@ def open_studio(base, ready_clip):
         "score_composer": FakeComposer(),
     }
     return Studio(home=base / "home", instance=open_records(base / "dagster"), overrides=overrides)
+
+
+@pytest.fixture
+def luxvid(tmp_path, monkeypatch, capsys):
+    """Run the command in this process, with no more of an environment than it is given.
+
+    Returns its exit code, stdout and stderr.
+    """
+
+    def run(*arguments, home=tmp_path / "home", **environment):
+        capsys.readouterr()
+        environ = {"PATH": os.environ["PATH"], "LUXVID_HOME": str(home), **environment}
+        monkeypatch.setattr(sys, "argv", ["luxvid", *map(str, arguments)])
+        with mock.patch.dict(os.environ, environ, clear=True), pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return run
 
 
 @pytest.fixture(scope="session")
