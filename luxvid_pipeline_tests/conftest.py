@@ -8,11 +8,14 @@ A studio's first runs take Dagster seconds, so they are done once a session and 
 
 import os
 import shutil
+import sqlite3
 import sys
 from unittest import mock
 
 import numpy as np
 import pytest
+from sqlalchemy import event as sql_event
+from sqlalchemy.engine import Engine
 
 from luxvid_pipeline import cli
 from luxvid_pipeline.domain.film_format import FULL_HD
@@ -45,6 +48,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; everything else stays in its order."""
     place = {name: number for number, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_waits_for_the_disk():
+    """SQLite in this process flushes nothing: a killed process loses nothing by it, and here no power fails.
+
+    The ledger asks for its flushes itself, afterwards, and keeps them.
+    """
+
+    def hurry(connection, _record):
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    sql_event.listen(Engine, "connect", hurry)
+    yield
+    sql_event.remove(Engine, "connect", hurry)
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,9 @@
 Belongs here: opening such an instance.
 Does not belong here: the instance that films are made on (``local_runs.py``), the daemon's (``daemon.py``).
 
-Dagster opens, flushes and closes a file for each event, and makes each run's file with its migrations: a third of all
-that the tests of assets took. Here a file stays open until the instance is closed, nobody waits for the disk (a killed
-process loses nothing by that; a power failure would), and a run's file begins as a copy of an empty one.
+Dagster opens and closes a file for each event, and makes each run's file with its migrations: a third of all that the
+tests of assets took. Here a file stays open until the instance is closed, and a run's file begins as a copy of an empty
+one.
 """
 
 import tempfile
@@ -17,7 +17,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import StaticPool
 
@@ -48,7 +48,11 @@ class QuickEvents(SqliteEventLogStorage):
                 file = Path(self.path_for_shard(shard))
                 if not file.exists():
                     file.write_bytes(_empty_file())
-                self._engines[shard] = _open(self.conn_string_for_shard(shard))
+                self._engines[shard] = create_engine(
+                    self.conn_string_for_shard(shard),
+                    poolclass=StaticPool,
+                    connect_args={"timeout": 60, "check_same_thread": False},
+                )
             with self._engines[shard].begin() as connection:
                 yield connection
 
@@ -65,9 +69,3 @@ def _empty_file() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         SqliteEventLogStorage(folder).get_logs_for_run("empty")
         return (Path(folder) / "empty.db").read_bytes()
-
-
-def _open(address: str) -> Engine:
-    engine = create_engine(address, poolclass=StaticPool, connect_args={"timeout": 60, "check_same_thread": False})
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
-    return engine
