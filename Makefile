@@ -21,8 +21,9 @@ demo: setup ## Render the example listing and say how to look at it
 demo-hosted: setup ## The same with hosted engines, their vendors simulated: no key, no money
 	@$(BIN)/python tools/demo_hosted.py $(LUXVID_HOME)/hosted $(DEMO_LISTING)
 
+# Bytecode is kept even where an image forbids it: the tests start dozens of processes.
 test: setup ## Run the tests
-	$(NO_HOME) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(NO_HOME) -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 dev: setup ## Dagster's UI and daemon on the same instance
 	@$(BIN)/luxvid doctor >/dev/null || $(BIN)/luxvid doctor

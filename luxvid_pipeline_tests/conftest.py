@@ -6,32 +6,46 @@ Does not belong here: fakes and drawn pictures (their own modules), claims.
 A studio's first runs take Dagster seconds, so they are done once a session and copied for each test.
 """
 
+import os
 import shutil
+import sqlite3
+import sys
+from unittest import mock
 
-import dagster as dg
 import numpy as np
 import pytest
+from sqlalchemy import event as sql_event
+from sqlalchemy.engine import Engine
 
+from luxvid_pipeline import cli
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
+from luxvid_pipeline_tests.records import open_records
 from luxvid_pipeline_tests.studio import Studio, draw_photos
 
 _LONGEST = (
     "test_failure_matrix.py",
-    "test_cli.py",
+    "test_daemon.py",
     "test_hosted_film.py",
     "test_delivery.py",
-    "test_progress.py",
-    "test_cli_direction.py",
     "test_approval.py",
-    "test_direction.py",
-    "test_clips.py",
-    "test_film.py",
-    "test_store_s3.py",
-    "test_takes.py",
+    "test_cli.py",
     "test_conform.py",
-    "test_daemon.py",
+    "test_takes.py",
+    "test_direction.py",
+    "test_progress.py",
+    "test_listing_operations.py",
+    "test_store_s3.py",
+    "test_film.py",
+    "test_review.py",
+    "test_composer.py",
+    "test_cli_direction.py",
+    "test_media.py",
+    "test_photos.py",
+    "test_predictions.py",
+    "test_camera.py",
+    "test_clips.py",
     "test_demo_hosted.py",
 )
 """Files that take longest, by processor time; a file is one worker's, so these go first and small ones fill up."""
@@ -41,6 +55,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; everything else stays in its order."""
     place = {name: number for number, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_waits_for_the_disk():
+    """SQLite in this process flushes nothing: a killed process loses nothing by it, and here no power fails.
+
+    The ledger asks for its flushes itself, afterwards, and keeps them.
+    """
+
+    def hurry(connection, _record):
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    sql_event.listen(Engine, "connect", hurry)
+    yield
+    sql_event.remove(Engine, "connect", hurry)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +94,6 @@ def eight_photos(tmp_path_factory):
 
 def open_studio(base, ready_clip):
     """Open a studio whose engines are fakes."""
-    (base / "dagster").mkdir(parents=True, exist_ok=True)
     overrides = {
         "photo_tagger": FakeTagger(),
         "storyboard_writer": FakeWriter(),
@@ -72,9 +101,26 @@ def open_studio(base, ready_clip):
         "clip_generator": FakeCamera(ready_clip),
         "score_composer": FakeComposer(),
     }
-    return Studio(
-        home=base / "home", instance=dg.DagsterInstance.local_temp(str(base / "dagster")), overrides=overrides
-    )
+    return Studio(home=base / "home", instance=open_records(base / "dagster"), overrides=overrides)
+
+
+@pytest.fixture
+def luxvid(tmp_path, monkeypatch, capsys):
+    """Run the command in this process, with no more of an environment than it is given.
+
+    Returns its exit code, stdout and stderr.
+    """
+
+    def run(*arguments, home=tmp_path / "home", **environment):
+        capsys.readouterr()
+        environ = {"PATH": os.environ["PATH"], "LUXVID_HOME": str(home), **environment}
+        monkeypatch.setattr(sys, "argv", ["luxvid", *map(str, arguments)])
+        with mock.patch.dict(os.environ, environ, clear=True), pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from rich.progress import track
 
 from luxvid_pipeline.assets.score import ScoreStages
 from luxvid_pipeline.domain.errors import LuxVidError
-from luxvid_pipeline.domain.film_format import FULL_HD
+from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
 from luxvid_pipeline.domain.listing import ListingManifest
 from luxvid_pipeline.domain.payments import Account, PaymentState
 from luxvid_pipeline.domain.photos import PhotoRecord, Verdict, WorkingPhoto
@@ -56,6 +57,7 @@ COMMAND = "python -m luxvid_pipeline_tests.failure_matrix"
 VEO = "google/veo-3.1-fast"
 MODELS = {"clips": VEO, "score": MUSICGEN, "images": NANO_BANANA}
 LANGUAGE = {"tagger": "xai", "writer": "openai", "selector": "xai"}
+TINY = FilmFormat(width_px=128, height_px=72, fps=Fraction(30))
 SECRETS = ("r8_Sekr3tOfTheVideos", "xai-Sekr3tOfTheEyes")
 ALWAYS = None
 
@@ -183,8 +185,8 @@ class Laboratory:
 
     def __init__(self, folder: Path, words: Mapping[str, LanguageModelSimulator]):
         self.folder, self.words = folder, words
-        self.photos = [working_photo(folder / f"{number}.jpg", number) for number in range(2)]
-        self.portrait = working_photo(folder / "portrait.jpg", 7, (600, 900))
+        self.photo = working_photo(folder / "photo.jpg", 0, (600, 400))
+        self.portrait = working_photo(folder / "portrait.jpg", 7, (400, 600))
         self.clip = folder / "local.mp4"
         with ClipWriter(self.clip, FULL_HD) as writer:
             writer.write(empty_frame(FULL_HD))
@@ -203,7 +205,7 @@ class Laboratory:
         if stage in LANGUAGE:
             return self._run(stage, case, desk, self.words[LANGUAGE[stage]])
         # A vendor of its own: what earlier cases left in its list would be weighed when an answer is not heard.
-        with ReplicateSimulator(picture_scale=0.2, cache=self.folder / "made", seed=1, speed=0.0001) as vendor:
+        with ReplicateSimulator(picture_scale=0.1, cache=self.folder / "made", seed=1, speed=0.0001) as vendor:
             return self._run(stage, case, desk, vendor)
 
     def _run(self, stage: str, case: Case, desk: Path, vendor: Any) -> Outcome:
@@ -232,7 +234,7 @@ class Laboratory:
 
     def _clips(self, desk: Path, ledger: SqlLedger, account: Account) -> Engine:
         clips = ReplicateClips(VEO, self._desk(desk), deadline_s=1.5)
-        request = request_for(self.photos, account=account)
+        request = replace(request_for([self.photo], seconds=2.0, account=account), format=TINY)
         chain = ClipChain([clips, self._camera()], ledger.spent_by)
         return asyncio.run(chain.shoot(request, desk / "clip.mp4"))
 

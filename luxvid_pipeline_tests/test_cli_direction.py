@@ -1,31 +1,13 @@
 """A person directs from the terminal: what is printed, what is kept, which exit codes follow."""
 
 import json
-import sys
 
 import pytest
 
-from luxvid_pipeline import cli
 from luxvid_pipeline.media.film import inspect_film
 from luxvid_pipeline_tests.studio import draw_photos
 
 ROOMS = ("pool", "bedroom", "bedroom")
-
-
-@pytest.fixture
-def luxvid(tmp_path, monkeypatch, capsys):
-    """Run the command in this process; returns its exit code, stdout and stderr."""
-    monkeypatch.setenv("LUXVID_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["luxvid", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return run
 
 
 @pytest.fixture

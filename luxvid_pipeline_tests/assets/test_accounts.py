@@ -14,6 +14,7 @@ from luxvid_pipeline.io_managers.values import TableIOManager
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.partitions import day_partitions
 from luxvid_pipeline_tests.ledger.asked import Clock, asked, brought_to
+from luxvid_pipeline_tests.records import open_records
 from luxvid_pipeline_tests.studio import Studio
 
 DAY, THE_DAY_AFTER = "2026-11-02", "2026-11-03"
@@ -23,8 +24,7 @@ PNG = "data:image/png;base64,"
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory):
     base = tmp_path_factory.mktemp("accounts")
-    (base / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(str(base / "dagster")) as instance:
+    with open_records(base / "dagster") as instance:
         yield Studio(home=base / "home", instance=instance)
 
 

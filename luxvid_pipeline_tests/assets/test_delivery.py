@@ -94,7 +94,7 @@ def draw_jumps(into: Path, seed: int) -> Path:
         for _ in range(60):
             frame = writer.buffer()
             frame[:] = 128
-            frame[:1080] = np.kron(dice.integers(60, 190, (9, 16), dtype=np.uint8), np.ones((120, 120), np.uint8))
+            frame[:1080] = np.kron(dice.integers(60, 190, (3, 4), dtype=np.uint8), np.ones((360, 480), np.uint8))
             writer.write(frame)
     return into
 

@@ -24,6 +24,7 @@ from luxvid_pipeline.media import file_samples, listing_folder
 from luxvid_pipeline.resources.inbox import LocalInbox
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.settings import Settings
+from luxvid_pipeline_tests.records import open_records
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(60) + b"\xff\xd9"
 HALF_A_JPEG = JPEG[:40]
@@ -415,7 +416,7 @@ def tick_of(sources, instance, cursor):
 def test_the_sensor_adds_the_partition_and_requests_a_run_that_says_what_it_is_for(watch, tmp_path):
     watch.drop("villa", "a.jpg", manifest="photos: [{file: a.jpg}]\ngeneration: {priority: urgent}")
     watch.drop("bad", manifest="film: [")
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with open_records(tmp_path) as instance:
         first = tick_of(watch.sources, instance, None)
         (request,) = first.run_requests
         assert request.partition_key == "villa"

@@ -19,6 +19,7 @@ from luxvid_pipeline.resources.catalogue import build_resources
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.settings import Settings
 from luxvid_pipeline_tests.providers.replicate.desk import NO_PATIENCE, veo_order
+from luxvid_pipeline_tests.records import open_records
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
 
 NOW = datetime(2026, 11, 21, 12, 10, tzinfo=UTC)
@@ -60,7 +61,7 @@ def services(settings):
 
 @pytest.fixture
 def instance(tmp_path):
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with open_records(tmp_path) as instance:
         yield instance
 
 

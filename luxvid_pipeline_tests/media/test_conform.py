@@ -1,6 +1,7 @@
 """A clip from elsewhere comes out in the film's format: its length, its rate without judder, its best part."""
 
 from fractions import Fraction
+from functools import cache
 
 import av
 import cv2
@@ -55,6 +56,34 @@ def write_clip(path, seconds, fps, *, size=(320, 180), sound=False, order=None, 
     return path
 
 
+@pytest.fixture(scope="module")
+def travel(tmp_path_factory):
+    """Clips of the whole travel, each written once."""
+    folder = tmp_path_factory.mktemp("travel")
+
+    @cache
+    def written(seconds, fps, size=(320, 180)):
+        return write_clip(folder / f"{seconds}-{fps}-{size[0]}.mp4", seconds, fps, size=size)
+
+    return written
+
+
+@pytest.fixture(scope="module")
+def conformed(tmp_path_factory, travel):
+    """What became of such a clip between photos of its ends, and the file; each made once."""
+
+    @cache
+    def made(seconds, fps, size, *, pair):
+        folder = tmp_path_factory.mktemp("conformed")
+        last_place = round(seconds * Fraction(fps).limit_denominator(1001)) - 1
+        first = photo_of(folder / "first.jpg", 0)
+        last = photo_of(folder / "last.jpg", last_place) if pair else None
+        done = conform_clip(travel(seconds, fps, size), folder / "out.mp4", FILM, 120, first=first, last=last)
+        return done, folder / "out.mp4"
+
+    return made
+
+
 def photo_of(path, place, size=(320, 180)):
     Image.fromarray(picture_at(place, size)).save(path, quality=95)
     return path
@@ -98,13 +127,9 @@ def places_shown(path, most):
         pytest.param(3.9, 30, (320, 180), True, 0.97, 118, id="a-little-short"),
     ],
 )
-def test_it_has_the_films_length_and_rate(tmp_path, seconds, fps, size, pair, speed, drawn):
-    clip = write_clip(tmp_path / "in.mp4", seconds, fps, size=size)
-    last_place = round(seconds * Fraction(fps).limit_denominator(1001)) - 1
-    first = photo_of(tmp_path / "first.jpg", 0)
-    last = photo_of(tmp_path / "last.jpg", last_place) if pair else None
-    done = conform_clip(clip, tmp_path / "out.mp4", FILM, 120, first=first, last=last)
-    facts = probe_video(tmp_path / "out.mp4")
+def test_it_has_the_films_length_and_rate(conformed, seconds, fps, size, pair, speed, drawn):
+    done, film = conformed(seconds, fps, size, pair=pair)
+    facts = probe_video(film)
     assert (facts.frames, facts.fps, facts.width_px, facts.height_px) == (120, 30, 320, 180)
     assert done.speed == pytest.approx(speed, abs=0.03)
     assert done.drawn_frames == pytest.approx(drawn, abs=2)
@@ -115,18 +140,9 @@ def test_it_has_the_films_length_and_rate(tmp_path, seconds, fps, size, pair, sp
 
 
 @pytest.mark.parametrize(("seconds", "fps"), [(5.05, 24), (6, 25), (4, 24), (8, 24), (5.0625, 16), (4, 23.976)])
-def test_a_steady_move_stays_steady(tmp_path, seconds, fps):
-    clip = write_clip(tmp_path / "in.mp4", seconds, fps)
-    most = round(seconds * fps)
-    conform_clip(
-        clip,
-        tmp_path / "out.mp4",
-        FILM,
-        120,
-        first=photo_of(tmp_path / "first.jpg", 0),
-        last=photo_of(tmp_path / "last.jpg", most - 1),
-    )
-    steps = np.diff(places_shown(tmp_path / "out.mp4", most))
+def test_a_steady_move_stays_steady(conformed, seconds, fps):
+    _, film = conformed(seconds, fps, (320, 180), pair=True)
+    steps = np.diff(places_shown(film, round(seconds * fps)))
     assert np.abs(steps - np.median(steps)).max() < 0.35, "judder: a frame stands still or jumps"
 
 
@@ -153,11 +169,10 @@ def test_the_part_without_a_flash_is_chosen(tmp_path):
     assert done.used_from_s > 10 / 24
 
 
-def test_two_photos_decide_together_which_part_is_used(tmp_path):
-    clip = write_clip(tmp_path / "in.mp4", 8, 24)
+def test_two_photos_decide_together_which_part_is_used(tmp_path, travel):
     first = photo_of(tmp_path / "first.jpg", 40)
     last = photo_of(tmp_path / "last.jpg", 159)
-    done = conform_clip(clip, tmp_path / "out.mp4", FILM, 120, first=first, last=last)
+    done = conform_clip(travel(8, 24), tmp_path / "out.mp4", FILM, 120, first=first, last=last)
     assert done.used_from_s == pytest.approx(40 / 24, abs=0.1)
     assert done.last_ssim > 0.8
 
@@ -187,10 +202,9 @@ def test_what_is_no_clip_is_refused(tmp_path):
         check_clip(tmp_path / "page.mp4", 120, FILM)
 
 
-def test_the_same_clip_gives_the_same_bytes(tmp_path):
-    clip = write_clip(tmp_path / "in.mp4", 6, 25)
-    conform_clip(clip, tmp_path / "one.mp4", FILM, 120)
-    conform_clip(clip, tmp_path / "two.mp4", FILM, 120)
+def test_the_same_clip_gives_the_same_bytes(tmp_path, travel):
+    for into in ("one.mp4", "two.mp4"):
+        conform_clip(travel(6, 25), tmp_path / into, FILM, 120)
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
 
 

@@ -17,7 +17,7 @@ from luxvid_pipeline_tests.providers.replicate.desk import desk_for
 from luxvid_pipeline_tests.providers.replicate.test_clips import request_for
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
 
-# Each makes a clip of just the length asked for: one photo, two photos.
+# Each makes a clip that is hardly longer than asked for: one photo, two photos.
 VEO, SEEDANCE = "google/veo-3.1-fast", "bytedance/seedance-1-pro"
 
 
@@ -45,7 +45,7 @@ def shoot(clips, request, into):
 def test_a_frozen_take_is_paid_and_recorded_and_the_second_is_chosen(sim, photos, tmp_path):
     sim.script.prediction(VEO, script.odd_media(frozen=True))
     desk = desk_for(sim.base_url, tmp_path / "desk")
-    request = request_for(photos[:1])
+    request = request_for(photos[:1], seconds=2.0)
     engine = shoot(WithTakes(ReplicateClips(VEO, desk), 2), request, tmp_path / "clip.mp4")
     first, second = engine.takes
     assert not first.passed
@@ -70,7 +70,7 @@ def test_a_clip_between_the_wrong_photos_never_passes(sim, photos, tmp_path):
     sim.script.prediction(SEEDANCE, script.odd_media(swap=True))
     engine = shoot(
         WithTakes(ReplicateClips(SEEDANCE, desk_for(sim.base_url, tmp_path / "desk")), 2),
-        request_for(photos),
+        request_for(photos, seconds=2.0),
         tmp_path / "clip.mp4",
     )
     assert {Fault.FIRST_FRAME, Fault.LAST_FRAME} <= set(engine.takes[0].faults)
@@ -81,7 +81,7 @@ def test_a_budget_for_one_take_buys_one(sim, photos, tmp_path):
     sim.script.prediction(VEO, script.odd_media(frozen=True), times=None)
     desk = desk_for(sim.base_url, tmp_path / "desk")
     account = Account(listing="villa-aurora", budget_usd=Decimal("0.5"))
-    request = request_for(photos[:1], account=account)
+    request = request_for(photos[:1], seconds=2.0, account=account)
     with pytest.raises(TakesFailedError, match=r"stands? still"):
         shoot(WithTakes(ReplicateClips(VEO, desk), 3), request, tmp_path / "clip.mp4")
     assert len(sim.accepted) == 1
@@ -93,7 +93,7 @@ def test_when_no_take_of_any_engine_passes_the_local_camera_shoots_and_all_is_to
     desk = desk_for(sim.base_url, tmp_path / "desk")
     engines = [WithTakes(ReplicateClips(model, desk), 2) for model in (VEO, SEEDANCE)]
     chain = ClipChain(engines, lambda account: desk.ledger.spent(listing=account.listing), spare=LocalCamera())
-    engine = shoot(chain, request_for(photos[:1]), tmp_path / "clip.mp4")
+    engine = shoot(chain, request_for(photos[:1], seconds=2.0), tmp_path / "clip.mp4")
     assert engine.name == "local"
     assert [(take.engine, take.take, take.passed) for take in engine.takes] == [
         (VEO, 1, False),
