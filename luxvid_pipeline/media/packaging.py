@@ -438,7 +438,10 @@ class _Bench:
         alone = next(iter(taking.values())) if len(taking) == 1 else []
         # The only one who shows it has it drawn where his encoder takes it from.
         drawn = alone[0].writer.buffer() if len(alone) == 1 and alone[0].format == self._full else self._drawn
-        _draw(frame, self._crop, at, drawn)
+        if drawn is self._drawn and self._crop is None and other is None and black == 0:
+            drawn = frame  # nothing is drawn on it: every encoder gets his copy
+        else:
+            _draw(frame, self._crop, at, drawn)
         if other is not None:
             _draw(other[0], other[1], other[2], self._beside)
             cv2.addWeighted(drawn, 1 - mix, self._beside, mix, 0.0, dst=drawn)

@@ -11,6 +11,7 @@ it travels. A crop that followed its subject exactly would cancel a truck and le
 moves only where it would lose the subject otherwise.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,11 +169,14 @@ def _enlarge(source: Frame, left: float, width: float, target: Frame) -> None:
 
 def _shift_kernel(part: float) -> NDArray[np.float32]:
     """The filter whose output at a pixel is the picture ``part`` of a pixel to the right of it (Lanczos 3)."""
-    at = np.arange(-_TAPS // 2 + 1, _TAPS // 2 + 1) - part
-    weights = np.sinc(at) * np.sinc(at / (_TAPS // 2))
-    kernel = np.zeros(_TAPS + 1, np.float32)
-    kernel[1:] = weights / weights.sum()
-    return kernel[None]
+    reach = _TAPS // 2
+    weights = [_sinc(place - part) * _sinc((place - part) / reach) for place in range(1 - reach, reach + 1)]
+    total = sum(weights)
+    return np.array([[0.0, *(weight / total for weight in weights)]], np.float32)
+
+
+def _sinc(x: float) -> float:
+    return math.sin(math.pi * x) / (math.pi * x) if x else 1.0
 
 
 def _held(found: Map, left: float, share: float) -> float:
