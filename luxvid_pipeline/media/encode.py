@@ -199,6 +199,7 @@ class ClipWriter:
         self._encoder: _Encoder | None = None
         self._thread = ThreadPoolExecutor(1, "encode")
         self._waiting: deque[Future[Frame]] = deque()
+        self._shared: set[Future[Frame]] = set()
         self._lent: Frame | None = None
         self.frames_written = 0
 
@@ -214,9 +215,7 @@ class ClipWriter:
             MediaError: The file cannot be written.
         """
         if self._lent is None:
-            with self._told():
-                done = len(self._waiting) >= _FRAMES_AHEAD
-                self._lent = self._waiting.popleft().result() if done else empty_frame(self._film)
+            self._lent = self._next_free() or empty_frame(self._film)
         return self._lent
 
     def write(self, frame: Frame) -> None:
@@ -229,6 +228,34 @@ class ClipWriter:
         Raises:
             MediaError: It is no frame of this film, or the file cannot be written.
         """
+        encoder = self._checked(frame)
+        buffer = self.buffer()
+        if frame is not buffer:
+            np.copyto(buffer, frame)
+        self._lent = None
+        self._waiting.append(self._thread.submit(encoder.encode, buffer))
+        self.frames_written += 1
+
+    def show(self, frame: Frame) -> Future[Frame]:
+        """Encode a frame that others show too, without a copy.
+
+        Args:
+            frame: As ``empty_frame`` makes it. Nobody may write to it before what is returned is done.
+
+        Raises:
+            MediaError: It is no frame of this film, or the file cannot be written.
+        """
+        encoder = self._checked(frame)
+        spare = self._next_free()
+        if self._lent is None:
+            self._lent = spare
+        shown = self._thread.submit(encoder.encode, frame)
+        self._shared.add(shown)
+        self._waiting.append(shown)
+        self.frames_written += 1
+        return shown
+
+    def _checked(self, frame: Frame) -> "_Encoder":
         film = self._film
         if frame.shape != (film.height_px * 3 // 2, film.width_px) or frame.dtype != np.uint8:
             raise MediaError(
@@ -236,12 +263,19 @@ class ClipWriter:
             )
         if self._encoder is None:
             raise MediaError(f"{self._doing}: the writer is used outside its 'with' block")
-        buffer = self.buffer()
-        if frame is not buffer:
-            np.copyto(buffer, frame)
-        self._lent = None
-        self._waiting.append(self._thread.submit(self._encoder.encode, buffer))
-        self.frames_written += 1
+        return self._encoder
+
+    def _next_free(self) -> Frame | None:
+        """Wait until few enough frames wait for the encoder; a buffer that this gave free, if it is this writer's."""
+        if len(self._waiting) < _FRAMES_AHEAD:
+            return None
+        done = self._waiting.popleft()
+        with self._told():
+            frame = done.result()
+        if done in self._shared:
+            self._shared.remove(done)
+            return None
+        return frame
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -13,7 +13,9 @@ import itertools
 import math
 import os
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +76,7 @@ _SLOW_DETAIL = 1.25
 scenes had VMAF 94.0 and more, where 95 is wanted."""
 
 _FADE_FRAMES = 9
+_SHEETS = 4
 TEASER_PX = (480, 270)
 _TEASER_STEP = 3
 
@@ -100,7 +103,8 @@ class SceneSource:
         overlap: Frames that a dissolve takes.
         skip: Frames at the beginning that belong to the dissolve from the scene before.
         dips: Frames in which it comes up from black and goes down to it.
-        draws_at_half_pace: Draws it again from its photographs in twice the frames; None where there is only the clip.
+        draws: Draws it again from its photographs, frame by frame; None where there is only the clip.
+        draws_at_half_pace: The same in twice the frames.
     """
 
     scene: str
@@ -110,6 +114,7 @@ class SceneSource:
     overlap: int = 0
     skip: int = 0
     dips: tuple[int, int] = (0, 0)
+    draws: Callable[[FrameSink], None] | None = None
     draws_at_half_pace: Callable[[FrameSink], None] | None = None
 
     @property
@@ -150,8 +155,9 @@ def make_parts(
     """Encode all parts of one scene.
 
     Encoders that are open at once are what takes memory (a hundred megabytes each at full size), so the parts at the
-    clip's own pace come first, then those at half pace. For each the clip is decoded once, each shape drawn once and
-    each size scaled once a frame.
+    clip's own pace come first, then those at half pace. For each the scene is drawn once from its photographs, where it
+    can be (no sharper picture of it exists), or else its clip decoded once; each shape is drawn once and each size
+    scaled once a frame.
 
     Args:
         source: The scene.
@@ -170,7 +176,7 @@ def make_parts(
     slow = [order for order in orders if order.part.slow]
     if own:
         with ExitStack() as stack:
-            _make_at_own_pace(source, _benches(own, crops, film, stack, doing), crops_after, doing)
+            _make_at_own_pace(source, _benches(own, crops, film, stack, doing), crops_after, film, doing)
     if slow:
         with ExitStack() as stack:
             _make_at_half_pace(source, _benches(slow, crops, film, stack, doing), film, doing)
@@ -186,12 +192,17 @@ def _benches(
 
 
 def _make_at_own_pace(
-    source: SceneSource, benches: "Sequence[_Bench]", crops_after: Mapping[Shape, CropPath], doing: str
+    source: SceneSource,
+    benches: "Sequence[_Bench]",
+    crops_after: Mapping[Shape, CropPath],
+    film: FilmFormat,
+    doing: str,
 ) -> None:
     partner = _decoded(source.after, doing) if source.after is not None else None
-    for number, frame in enumerate(_whole(source, doing)):
+
+    def take(number: int, frame: Frame) -> None:
         if number < source.skip:
-            continue
+            return
         shown = number - source.skip
         into_next = number - (source.frames - source.overlap)
         other = next(partner, None) if partner is not None and into_next >= 0 else None
@@ -205,15 +216,20 @@ def _make_at_own_pace(
                 mix=(into_next + 1) / (source.overlap + 1) if other is not None else 0.0,
             )
 
+    if source.draws is not None:
+        _drawn_again(source.draws, take, source.frames, film, doing)
+        return
+    for number, frame in enumerate(_whole(source, doing)):
+        take(number, frame)
+
 
 def _make_at_half_pace(source: SceneSource, benches: "Sequence[_Bench]", film: FilmFormat, doing: str) -> None:
     if source.draws_at_half_pace is not None:
-        shown = _Shown(benches, film)
-        source.draws_at_half_pace(shown)
-        if shown.count != 2 * source.frames:
-            raise MediaError(
-                f"{doing}: {shown.count} frames were drawn at half pace, {2 * source.frames} were expected"
-            )
+
+        def take(number: int, frame: Frame) -> None:
+            _show_all(benches, number, frame, max(0.0, number / 2 - 0.25))
+
+        _drawn_again(source.draws_at_half_pace, take, 2 * source.frames, film, doing)
         return
     half = HalfPace()
     before: Frame | None = None
@@ -227,6 +243,15 @@ def _make_at_half_pace(source: SceneSource, benches: "Sequence[_Bench]", film: F
         before = frame
     if before is not None:
         _show_all(benches, 2 * source.frames - 1, before, float(source.frames - 1))
+
+
+def _drawn_again(
+    draws: Callable[[FrameSink], None], take: Callable[[int, Frame], None], frames: int, film: FilmFormat, doing: str
+) -> None:
+    drawn = _Drawn(take, film)
+    draws(drawn)
+    if drawn.count != frames:
+        raise MediaError(f"{doing}: {drawn.count} frames were drawn, {frames} were expected")
 
 
 def _whole(source: SceneSource, doing: str) -> Iterator[Frame]:
@@ -406,7 +431,7 @@ class _Bench:
         self.shape = shape
         self._crop = crops.get(shape)
         self._full = format_of(shape, fps=film.fps)
-        self._drawn = empty_frame(self._full)
+        self._sheets = _Sheets(self._full)
         self._beside = empty_frame(self._full)
         self._sizes: dict[int, list[_Slip]] = {}
         self._scalers: dict[int, _Scaler] = {}
@@ -430,48 +455,73 @@ class _Bench:
         other: tuple[Frame, CropPath | None, int] | None = None,
         mix: float = 0.0,
     ) -> None:
-        """Take the scene's frame ``number`` at this pace, which shows the clip at frame ``at``."""
+        """Take the scene's frame ``number`` at this pace, which shows the clip at frame ``at``.
+
+        The frame may be read by encoders after this has returned, so nobody may write to it again.
+        """
         taking = {side: [slip for slip in slips if slip.takes(number)] for side, slips in self._sizes.items()}
         taking = {side: slips for side, slips in taking.items() if slips}
         if not taking:
             return
-        alone = next(iter(taking.values())) if len(taking) == 1 else []
-        # The only one who shows it has it drawn where his encoder takes it from.
-        drawn = alone[0].writer.buffer() if len(alone) == 1 and alone[0].format == self._full else self._drawn
-        if drawn is self._drawn and self._crop is None and other is None and black == 0:
-            drawn = frame  # nothing is drawn on it: every encoder gets his copy
-        else:
+        is_new = self._crop is not None or other is not None or black > 0
+        drawn = self._sheets.blank() if is_new else frame
+        if is_new:
             _draw(frame, self._crop, at, drawn)
         if other is not None:
             _draw(other[0], other[1], other[2], self._beside)
             cv2.addWeighted(drawn, 1 - mix, self._beside, mix, 0.0, dst=drawn)
         if black > 0:
             _darken(drawn, black)
+        readers: list[Future[Frame]] = []
         for short_side_px, slips in taking.items():
             scaled = self._scalers[short_side_px].scaled(drawn)
             for slip in slips:
+                if slip.notice is None and slip.ink is None:  # all who show it plain read the same one
+                    shown = slip.writer.show(scaled)
+                    if scaled is drawn:
+                        readers.append(shown)
+                    continue
                 target = slip.writer.buffer()
-                if target is not drawn:
-                    np.copyto(target, scaled)
+                np.copyto(target, scaled)
                 if slip.notice is not None:
                     slip.notice.blend(target, 1.0)
                 if slip.ink is not None:
                     slip.ink.blend(target, slip.strength(number))
                 slip.writer.write(target)
+        if is_new:
+            self._sheets.lend(drawn, readers)
 
 
-class _Shown:
-    """Takes frames drawn at half pace and shows each on every bench."""
+class _Sheets:
+    """Frames that several encoders read; one is drawn on again when all are through with it."""
 
-    def __init__(self, benches: Sequence[_Bench], film: FilmFormat) -> None:
-        self._benches, self._frame = benches, empty_frame(film)
+    def __init__(self, size: FilmFormat) -> None:
+        self._size = size
+        self._lent: deque[tuple[Frame, Sequence[Future[Frame]]]] = deque()
+
+    def blank(self) -> Frame:
+        if len(self._lent) < _SHEETS:
+            return empty_frame(self._size)
+        frame, readers = self._lent.popleft()
+        wait(readers)  # whose encode failed says so to its own writer
+        return frame
+
+    def lend(self, frame: Frame, readers: Sequence[Future[Frame]]) -> None:
+        self._lent.append((frame, readers))
+
+
+class _Drawn:
+    """Takes frames drawn from photographs and hands each on with its number."""
+
+    def __init__(self, take: Callable[[int, Frame], None], film: FilmFormat) -> None:
+        self._take, self._film = take, film
         self.count = 0
 
     def buffer(self) -> Frame:
-        return self._frame
+        return empty_frame(self._film)  # a new one each time: encoders may still read the one before
 
     def write(self, frame: Frame) -> None:
-        _show_all(self._benches, self.count, frame, max(0.0, self.count / 2 - 0.25))
+        self._take(self.count, frame)
         self.count += 1
 
 

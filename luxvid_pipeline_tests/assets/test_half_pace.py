@@ -66,6 +66,18 @@ class Taken:
         self.frames.append(frame)
 
 
+def test_at_its_own_pace_a_scene_is_drawn_as_it_was_shot(shot):
+    taken = Taken()
+    made(shot).source.draws(taken)
+    with av.open(str(shot[1].source.clip)) as container:
+        own = [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
+    assert len(taken.frames) == len(own) == FRAMES
+    for number in range(1, FRAMES - 1):
+        off = [float(np.abs(taken.frames[number].astype(int) - own[number + step]).mean()) for step in (-1, 0, 1)]
+        assert off[1] < 2
+        assert off[1] == min(off)
+
+
 def test_at_half_pace_the_same_move_is_drawn_from_the_photograph(shot):
     taken = Taken()
     made(shot).source.draws_at_half_pace(taken)
@@ -103,7 +115,8 @@ def test_a_scene_drawn_from_its_photographs_plays_slower_without_being_measured(
     ids=["a model's clip", "an altered photograph", "an earlier camera"],
 )
 def test_what_the_camera_would_not_shoot_so_is_drawn_from_the_clip(shot, changes):
-    assert made(shot, **changes).source.draws_at_half_pace is None
+    source = made(shot, **changes).source
+    assert source.draws is source.draws_at_half_pace is None
 
 
 def test_without_its_photograph_a_clip_is_drawn_from_itself(shot):

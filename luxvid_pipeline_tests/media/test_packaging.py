@@ -149,9 +149,38 @@ def test_what_is_drawn_at_half_pace_is_what_a_slow_part_shows(tmp_path, grey):
         assert levels == pytest.approx([60 + number for number in range(15, 45)], abs=1.5)
 
 
-def test_too_few_frames_at_half_pace_are_an_error(tmp_path, grey):
+def test_what_is_drawn_from_photographs_is_what_every_part_shows_plain_or_captioned(tmp_path, grey):
+    source = replace(grey, draws=draws(30))
+    caption = np.zeros((1080, 1920, 4), np.uint8)
+    caption[900:1000, 200:800] = 255
+    orders = [
+        PartOrder(
+            part=Part(scene="1-arrival", shape=shape, short_side_px=size, captioned=captioned),
+            into=tmp_path / f"{shape}-{size}-{captioned}.mp4",
+            start=0,
+            frames=30,
+            overlay=caption if captioned else None,
+        )
+        for shape, size, captioned in (
+            (Shape.WIDE, 1080, False),
+            (Shape.WIDE, 1080, True),
+            (Shape.WIDE, 480, False),
+            (Shape.SQUARE, 1080, False),
+        )
+    ]
+    crop = CropPath(lefts_px=np.full(30, 420.0), width_px=1080.0, held=1.0, centre_held=1.0)
+    make_parts(source, orders, {Shape.SQUARE: crop}, {})
+    for order in orders:
+        frames = list(decoded(order.into))
+        levels = [luma[: luma.shape[0] // 2].mean() for luma, _, _ in frames]
+        assert levels == pytest.approx([60 + number for number in range(30)], abs=1.5)
+        under = frames[15][0][round(0.86 * frames[15][0].shape[0])].max()
+        assert (under > 180) == order.part.captioned
+
+
+def test_too_few_frames_are_an_error(tmp_path, grey):
     part = Part(scene="1-arrival", shape=Shape.WIDE, short_side_px=480, slow=True)
     order = PartOrder(part=part, into=tmp_path / "p.mp4", start=0, frames=60)
-    with pytest.raises(MediaError, match="59 frames were drawn at half pace, 60 were expected"):
+    with pytest.raises(MediaError, match="59 frames were drawn, 60 were expected"):
         make_parts(replace(grey, draws_at_half_pace=draws(59)), [order], {}, {})
     assert not list(tmp_path.iterdir())

@@ -160,6 +160,19 @@ def shoot_clip(
         return
 
 
+def draw_again(request: ClipRequest, into: FrameSink) -> None:
+    """Draw the frames of a clip again from its photos, as they were before they were encoded.
+
+    Args:
+        request: What the clip was shot from.
+        into: Takes the frames.
+
+    Raises:
+        MediaError: A photo cannot be read.
+    """
+    _draw(plan_clip(request), request, into)
+
+
 def draw_at_half_pace(request: ClipRequest, into: FrameSink) -> None:
     """Draw a clip again from its photos in twice the frames; the same views, the same dissolve.
 
@@ -170,8 +183,12 @@ def draw_at_half_pace(request: ClipRequest, into: FrameSink) -> None:
     Raises:
         MediaError: A photo cannot be read.
     """
+    _draw(plan_clip(request).at_half_pace(), request, into)
+
+
+def _draw(plan: CameraPlan, request: ClipRequest, into: FrameSink) -> None:
     last = request.last.path if request.last is not None else None
-    draw_clip(plan_clip(request).at_half_pace(), request.first.path, last, request.format, into)
+    draw_clip(plan, request.first.path, last, request.format, into)
 
 
 def _shape(path: Path, luma: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> PhotoShape:
