@@ -215,7 +215,8 @@ class ClipWriter:
             MediaError: The file cannot be written.
         """
         if self._lent is None:
-            self._lent = self._next_free() or empty_frame(self._film)
+            free = self._next_free()
+            self._lent = empty_frame(self._film) if free is None else free
         return self._lent
 
     def write(self, frame: Frame) -> None:
