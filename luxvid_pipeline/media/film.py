@@ -492,8 +492,8 @@ def _encode_aac(sound: Sound, wav: Path, aac: Path, bitrate_bps: int = AUDIO_BIT
     no edit list, the first frame's worth of sound is left away instead: it is the softest of the fade in, and what
     follows is heard when it should be.
 
-    Not with ``aac_coder=fast``: it comes 6 dB nearer to a full score in a third of the time, but of sparse music it makes
-    56 kbit/s, and platforms ask for 192.
+    Not with ``aac_coder=fast``: it comes 6 dB nearer to a full score in a third of the time, but of sparse music it
+    makes 56 kbit/s, and platforms ask for 192.
     """
     write_wav(sound[_AAC_FRAME:], wav)
     source = ffmpeg.input(str(wav)).audio
