@@ -185,7 +185,7 @@ class Laboratory:
 
     def __init__(self, folder: Path, words: Mapping[str, LanguageModelSimulator]):
         self.folder, self.words = folder, words
-        self.photo = working_photo(folder / "photo.jpg", 0, (600, 400))
+        self.photos = [working_photo(folder / f"{number}.jpg", number, (600, 400)) for number in range(2)]
         self.portrait = working_photo(folder / "portrait.jpg", 7, (400, 600))
         self.clip = folder / "local.mp4"
         with ClipWriter(self.clip, FULL_HD) as writer:
@@ -234,7 +234,7 @@ class Laboratory:
 
     def _clips(self, desk: Path, ledger: SqlLedger, account: Account) -> Engine:
         clips = ReplicateClips(VEO, self._desk(desk), deadline_s=1.5)
-        request = replace(request_for([self.photo], seconds=2.0, account=account), format=TINY)
+        request = replace(request_for(self.photos, seconds=2.0, account=account), format=TINY)
         chain = ClipChain([clips, self._camera()], ledger.spent_by)
         return asyncio.run(chain.shoot(request, desk / "clip.mp4"))
 
