@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import Future
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -73,6 +74,11 @@ class Witness(ClipWriter):
         """Encode a frame and keep it."""
         self._sink.write(frame.tobytes())
         super().write(frame)
+
+    def show(self, frame: Frame) -> Future[Frame]:
+        """The same of a frame that others show too."""
+        self._sink.write(frame.tobytes())
+        return super().show(frame)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -161,8 +167,15 @@ def _reframe(scene: str, clip: Path, folder: Path, kinds: Sequence[Kind]) -> Non
         for shape in Shape
         if (shape, kind) != (Shape.WIDE, Kind.PLAIN)  # that one is the clip
     ]
-    draws = partial(camera.draw_at_half_pace, _request(scene))
-    make_parts(SceneSource(scene=scene, clip=clip, frames=frames, draws_at_half_pace=draws), orders, crops, {})
+    request = _request(scene)
+    source = SceneSource(
+        scene=scene,
+        clip=clip,
+        frames=frames,
+        draws=partial(camera.draw_again, request),
+        draws_at_half_pace=partial(camera.draw_at_half_pace, request),
+    )
+    make_parts(source, orders, crops, {})
 
 
 def _caption(scene: str, shape: Shape) -> Overlay:
