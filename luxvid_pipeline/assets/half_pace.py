@@ -1,12 +1,12 @@
-"""Which scenes of a package may play at half pace, and what their frames are drawn from then.
+"""What the frames of a package's scenes are drawn from, and which scenes may play at half pace.
 
 Belongs here: finding the photographs of a scene that the local camera shot, measuring clips of others.
 Does not belong here: drawing (``providers/local/camera.py``, ``media/retiming.py``), which scenes need it
 (``domain/delivery_plan.py``).
 
-A clip of the local camera is a plan over photographs, so the frames between its frames are drawn from the photographs
-as its own were: as sharp, and in a third of the time. Of a model's clip only its frames are known; what lies between
-them is drawn along the camera's motion, where that is seen to hold.
+A clip of the local camera is a plan over photographs, so its frames, and those between them, are drawn from the
+photographs again, as they were before it was encoded: no second generation of pictures. Of a model's clip only its
+frames are known; what lies between them is drawn along the camera's motion, where that is seen to hold.
 """
 
 import json
