@@ -173,7 +173,6 @@ def _reframe(scene: str, clip: Path, folder: Path, kinds: Sequence[Kind]) -> Non
         clip=clip,
         frames=frames,
         draws=partial(camera.draw_again, request),
-        draws_at_half_pace=partial(camera.draw_at_half_pace, request),
     )
     make_parts(source, orders, crops, {})
 

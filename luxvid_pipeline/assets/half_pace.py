@@ -23,7 +23,7 @@ from luxvid_pipeline.domain.photos import PhotoRecord, WorkingPhoto
 from luxvid_pipeline.domain.ports import ClipRequest
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.media.retiming import SMOOTH_SSIM, pace_likeness
-from luxvid_pipeline.providers.local.camera import LocalCamera, draw_again, draw_at_half_pace
+from luxvid_pipeline.providers.local.camera import LocalCamera, draw_again
 
 _DRAWN_LIKENESS = 1.0
 
@@ -65,10 +65,7 @@ def _from_photographs(
     )
     if scene.clip.made_from != clip_made_from(request, LocalCamera.engine):
         return scene
-    drawn = replace(
-        scene.source, draws=partial(draw_again, request), draws_at_half_pace=partial(draw_at_half_pace, request)
-    )
-    return replace(scene, source=drawn)
+    return replace(scene, source=replace(scene.source, draws=partial(draw_again, request)))
 
 
 def slowing_scenes(store: MediaStore, listing: str, scenes: Sequence[SceneInput]) -> dict[str, float]:
@@ -82,7 +79,7 @@ def slowing_scenes(store: MediaStore, listing: str, scenes: Sequence[SceneInput]
         if scene.clip.sha256 in known
         else pace_likeness(scene.source.clip, scene.source.frames)
         for scene in scenes
-        if scene.source.draws_at_half_pace is None
+        if scene.source.draws is None
     }
     if found != known:
         store.put_bytes(json.dumps(found, indent=1, sort_keys=True).encode(), key)

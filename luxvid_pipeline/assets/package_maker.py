@@ -69,7 +69,7 @@ from luxvid_pipeline.media.sheets import frames_of
 
 ASSET = "delivery_package"
 SCORE_NAME = "clips/score.flac"
-PARTS_VERSION = "5"
+PARTS_VERSION = "6"
 CODE_VERSION = "2"
 
 _LOUDNESS = ("integrated_lufs", "true_peak_dbtp", "range_lu")
@@ -304,7 +304,8 @@ class PackageMaker:
 
     def _make_scene_parts(self, scene: str, parts: Sequence[Part]) -> None:
         with self._store.scratch() as scratch:
-            orders = [self._order(part, scratch) for part in parts]
+            captions: dict[Shape, Overlay] = {}
+            orders = [self._order(part, scratch, captions) for part in parts]
             shapes = {part.shape for part in parts}
             if scene == CARD:
                 last = list(self._scenes.values())[-1]
@@ -333,7 +334,8 @@ class PackageMaker:
         looks = look_along(scene.source.clip, scene.source.frames)
         return {shape: crop_path(looks, FULL_HD, format_of(shape), scene.source.frames) for shape in narrow}
 
-    def _order(self, part: Part, scratch: Path) -> PartOrder:
+    def _order(self, part: Part, scratch: Path, captions: dict[Shape, Overlay]) -> PartOrder:
+        """What to encode for a part; ``captions`` holds the scene's captions that were unpacked already."""
         into = scratch / part.name
         notice = self._disclosure.notice(part.scene, part.shape)
         if part.scene == CARD:
@@ -341,7 +343,9 @@ class PackageMaker:
             return PartOrder(part=part, into=into, start=0, frames=frames, overlay=self._brand.cards[part.shape])
         if part.captioned:
             start, frames = self._caption_place(part)
-            overlay = self._brand.captions[part.scene, part.shape]
+            if part.shape not in captions:
+                captions[part.shape] = self._brand.captions[part.scene, part.shape]
+            overlay = captions[part.shape]
             return PartOrder(part=part, into=into, start=start, frames=frames, overlay=overlay, notice=notice)
         length = self._scenes[part.scene].source.length * (SLOW if part.slow else 1)
         return PartOrder(part=part, into=into, start=0, frames=length, notice=notice)

@@ -106,15 +106,14 @@ class CameraPlan:
         at = min(max(middle - length // 2, start), end - length)
         return replace(self, mix=_dissolve(self.frames, at, at + length))
 
-    def at_half_pace(self) -> "CameraPlan":
-        """Return the same move in twice the frames.
+    def at(self, places: Floats) -> "CameraPlan":
+        """Return the same move in other frames.
 
-        They stand at 0, ¼, ¾, 1¼, … and the last of this plan's frames, where ``media/retiming.py`` draws them too: all
-        equally far apart but the outermost.
+        Args:
+            places: Where they stand, rising, in frames of this plan and parts of them.
         """
-        at = np.clip(np.arange(2 * self.frames) / 2 - 0.25, 0, self.frames - 1)
-        low = np.minimum(at.astype(int), max(0, self.frames - 2))
-        high, part = np.minimum(low + 1, self.frames - 1), at - low
+        low = np.clip(places.astype(int), 0, max(0, self.frames - 2))
+        high, part = np.minimum(low + 1, self.frames - 1), places - low
 
         def between(values: Floats) -> Floats:
             share = part.reshape(-1, *[1] * (values.ndim - 1))
@@ -123,7 +122,7 @@ class CameraPlan:
         def views(each: Floats) -> Floats:
             return between(each / each[:, 2:, 2:])
 
-        start, end = (2 * place for place in self.window)
+        start, end = (int(place) for place in np.searchsorted(places, self.window))
         return replace(
             self,
             first=views(self.first),
@@ -131,6 +130,16 @@ class CameraPlan:
             mix=between(self.mix),
             window=(start, end),
         )
+
+
+def half_pace(frames: int) -> Floats:
+    """Return where the frames of a move at half its pace stand, in frames of the move; there are twice as many.
+
+    Every other one is a frame of the move itself, so what both show has to be drawn once. The last two steps are half
+    as long as all others: it ends where the move ends.
+    """
+    last = frames - 1
+    return np.maximum(np.append(np.arange(2 * last) / 2, [last - 0.25, last]), 0.0)
 
 
 def eased(frames: int, end_speed: float = END_SPEED, ramp: float = RAMP) -> Floats:

@@ -12,7 +12,6 @@ many files show it, and a scene that did not change is not touched.
 import itertools
 import math
 import os
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future, wait
@@ -28,10 +27,11 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
+from luxvid_pipeline.domain.camera import half_pace
 from luxvid_pipeline.domain.delivery_plan import Part, Shape, format_of
 from luxvid_pipeline.domain.errors import MediaError, StorageError
 from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
-from luxvid_pipeline.media.encode import ENCODER_THREADS, ClipWriter, Frame, FrameSink, empty_frame, planes
+from luxvid_pipeline.media.encode import ENCODER_THREADS, ClipWriter, Crew, Frame, FrameSink, empty_frame, planes
 from luxvid_pipeline.media.ffmpeg import run_ffmpeg
 from luxvid_pipeline.media.film import Stretch, join_packets
 from luxvid_pipeline.media.reframing import CropPath, draw_crop
@@ -47,16 +47,20 @@ class PackedOverlays(MutableMapping[tuple[str, Shape], Overlay]):
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._packed: dict[tuple[str, Shape], tuple[bytes, tuple[int, ...]]] = {}
+        self._packed: dict[tuple[str, Shape], _Packed] = {}
 
     def __setitem__(self, place: tuple[str, Shape], overlay: Overlay) -> None:
-        """Keep an overlay."""
-        self._packed[place] = zlib.compress(np.ascontiguousarray(overlay).tobytes(), 1), overlay.shape
+        """Keep an overlay: of what is wholly clear, nothing."""
+        rows, columns = (np.flatnonzero((overlay[..., 3] > 0).any(axis=axis)) for axis in (1, 0))
+        box = tuple(slice(int(each[0]), int(each[-1]) + 1) if len(each) else slice(0, 0) for each in (rows, columns))
+        self._packed[place] = _Packed(overlay.shape, box, overlay[box].copy())
 
     def __getitem__(self, place: tuple[str, Shape]) -> Overlay:
         """Return an overlay, unpacked for whoever asks."""
-        packed, shape = self._packed[place]
-        return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape)
+        packed = self._packed[place]
+        overlay = np.zeros(packed.shape, np.uint8)
+        overlay[packed.box] = packed.pixels
+        return overlay
 
     def __delitem__(self, place: tuple[str, Shape]) -> None:
         """Forget an overlay."""
@@ -69,6 +73,15 @@ class PackedOverlays(MutableMapping[tuple[str, Shape], Overlay]):
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._packed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """An overlay's size, and what of it is not clear."""
+
+    shape: tuple[int, ...]
+    box: tuple[slice, ...]
+    pixels: Overlay
 
 
 _SLOW_DETAIL = 1.25
@@ -103,8 +116,8 @@ class SceneSource:
         overlap: Frames that a dissolve takes.
         skip: Frames at the beginning that belong to the dissolve from the scene before.
         dips: Frames in which it comes up from black and goes down to it.
-        draws: Draws it again from its photographs, frame by frame; None where there is only the clip.
-        draws_at_half_pace: The same in twice the frames.
+        draws: Draws it again from its photographs at places told in frames of the clip, rising, parts of frames too;
+            None where there is only the clip.
     """
 
     scene: str
@@ -114,8 +127,7 @@ class SceneSource:
     overlap: int = 0
     skip: int = 0
     dips: tuple[int, int] = (0, 0)
-    draws: Callable[[FrameSink], None] | None = None
-    draws_at_half_pace: Callable[[FrameSink], None] | None = None
+    draws: Callable[[NDArray[np.float64], FrameSink], None] | None = None
 
     @property
     def length(self) -> int:
@@ -154,10 +166,9 @@ def make_parts(
 ) -> None:
     """Encode all parts of one scene.
 
-    Encoders that are open at once are what takes memory (a hundred megabytes each at full size), so the parts at the
-    clip's own pace come first, then those at half pace. For each the scene is drawn once from its photographs, where it
-    can be (no sharper picture of it exists), or else its clip decoded once; each shape is drawn once and each size
-    scaled once a frame.
+    The scene is drawn once from its photographs, where it can be (no sharper picture of it exists), or else its clip
+    decoded once. A frame that it shows at its own pace and at half of it is drawn once for both; each shape is drawn
+    once and each size scaled once a frame.
 
     Args:
         source: The scene.
@@ -172,86 +183,87 @@ def make_parts(
     """
     doing = doing or f"packaging {source.scene}"
     cv2.setNumThreads(1)
-    own = [order for order in orders if not order.part.slow]
-    slow = [order for order in orders if order.part.slow]
-    if own:
-        with ExitStack() as stack:
-            _make_at_own_pace(source, _benches(own, crops, film, stack, doing), crops_after, film, doing)
-    if slow:
-        with ExitStack() as stack:
-            _make_at_half_pace(source, _benches(slow, crops, film, stack, doing), film, doing)
+    with ExitStack() as stack:
+        scene = _Scene(source, _benches(orders, crops, film, stack, doing), crops_after, doing)
+        paces = {order.part.slow for order in orders}
+        if source.draws is not None:
+            _draw_scene(scene, source.draws, paces, film, doing)
+        else:
+            _decode_scene(scene, paces, doing)
 
 
 def _benches(
     orders: Sequence[PartOrder], crops: Mapping[Shape, CropPath], film: FilmFormat, stack: ExitStack, doing: str
 ) -> "list[_Bench]":
-    # Encoders that run beside each other fill the machine with a thread each, which costs a twentieth less than two;
+    # Encoders that work beside each other fill the machine with a thread each, which costs a twentieth less than two;
     # the bytes are the same.
     threads = 1 if len(orders) >= (os.cpu_count() or 1) else ENCODER_THREADS
-    return [_Bench(shape, group, crops, film, stack, doing, threads) for shape, group in _by_shape(orders)]
+    hands = _Hands(stack, stack.enter_context(Crew()), threads, doing)
+    return [_Bench(shape, group, crops, film, hands) for shape, group in _by_shape(orders)]
 
 
-def _make_at_own_pace(
-    source: SceneSource,
-    benches: "Sequence[_Bench]",
-    crops_after: Mapping[Shape, CropPath],
+class _Scene:
+    """A scene on its way to the benches: each frame with its number at either pace, and what the cut does to it."""
+
+    def __init__(
+        self, source: SceneSource, benches: "Sequence[_Bench]", crops_after: Mapping[Shape, CropPath], doing: str
+    ) -> None:
+        self.source = source
+        self._benches, self._crops_after = benches, crops_after
+        self._partner = _decoded(source.after, doing) if source.after is not None else None
+
+    def show(self, frame: Frame, at: float, *, own: int | None = None, slow: int | None = None) -> None:
+        """Show a frame that stands at ``at`` in the clip: its number at the scene's own pace, and at half of it."""
+        source = self.source
+        other, mix, black, into_next = None, 0.0, 0.0, 0
+        if own is not None:
+            into_next = own - (source.frames - source.overlap)
+            own -= source.skip
+            if self._partner is not None and into_next >= 0:
+                other = next(self._partner, None)
+                mix = (into_next + 1) / (source.overlap + 1) if other is not None else 0.0
+            black = _black(source, own) if own >= 0 else 0.0
+        for bench in self._benches:
+            partner = None if other is None else (other, self._crops_after.get(bench.shape), into_next)
+            bench.show(frame, at, own=own, slow=slow, black=black, other=partner, mix=mix)
+
+
+def _draw_scene(
+    scene: _Scene,
+    draws: Callable[[NDArray[np.float64], FrameSink], None],
+    paces: set[bool],
     film: FilmFormat,
     doing: str,
 ) -> None:
-    partner = _decoded(source.after, doing) if source.after is not None else None
+    frames = scene.source.frames
+    own = {float(number): number for number in range(frames)} if False in paces else {}
+    slow = {float(place): number for number, place in enumerate(half_pace(frames))} if True in paces else {}
+    places = np.array(sorted({*own, *slow}))
 
     def take(number: int, frame: Frame) -> None:
-        if number < source.skip:
-            return
-        shown = number - source.skip
-        into_next = number - (source.frames - source.overlap)
-        other = next(partner, None) if partner is not None and into_next >= 0 else None
-        for bench in benches:
-            bench.show(
-                shown,
-                frame,
-                float(number),
-                black=_black(source, shown),
-                other=None if other is None else (other, crops_after.get(bench.shape), into_next),
-                mix=(into_next + 1) / (source.overlap + 1) if other is not None else 0.0,
-            )
+        if number < len(places):
+            at = float(places[number])
+            scene.show(frame, at, own=own.get(at), slow=slow.get(at))
 
-    if source.draws is not None:
-        _drawn_again(source.draws, take, source.frames, film, doing)
-        return
-    for number, frame in enumerate(_whole(source, doing)):
-        take(number, frame)
+    drawn = _Drawn(take, film)
+    draws(places, drawn)
+    if drawn.count != len(places):
+        raise MediaError(f"{doing}: {drawn.count} frames were drawn, {len(places)} were expected")
 
 
-def _make_at_half_pace(source: SceneSource, benches: "Sequence[_Bench]", film: FilmFormat, doing: str) -> None:
-    if source.draws_at_half_pace is not None:
-
-        def take(number: int, frame: Frame) -> None:
-            _show_all(benches, number, frame, max(0.0, number / 2 - 0.25))
-
-        _drawn_again(source.draws_at_half_pace, take, 2 * source.frames, film, doing)
-        return
-    half = HalfPace()
+def _decode_scene(scene: _Scene, paces: set[bool], doing: str) -> None:
+    half = HalfPace() if True in paces else None
     before: Frame | None = None
-    for number, frame in enumerate(_whole(source, doing)):
-        if before is None:
-            _show_all(benches, 0, frame, 0.0)
-        else:
+    last = scene.source.frames - 1
+    for number, frame in enumerate(_whole(scene.source, doing)):
+        if half is not None and before is not None:
             early, late = half.between(before, frame)
-            _show_all(benches, 2 * number - 1, early, number - 0.75)
-            _show_all(benches, 2 * number, late, number - 0.25)
+            scene.show(early, number - 0.75, slow=2 * number - 1)
+            scene.show(late, number - 0.25, slow=2 * number)
+        scene.show(frame, float(number), own=number, slow=0 if number == 0 else None)
         before = frame
     if before is not None:
-        _show_all(benches, 2 * source.frames - 1, before, float(source.frames - 1))
-
-
-def _drawn_again(
-    draws: Callable[[FrameSink], None], take: Callable[[int, Frame], None], frames: int, film: FilmFormat, doing: str
-) -> None:
-    drawn = _Drawn(take, film)
-    draws(drawn)
-    if drawn.count != frames:
-        raise MediaError(f"{doing}: {drawn.count} frames were drawn, {frames} were expected")
+        scene.show(before, float(last), slow=2 * last + 1)
 
 
 def _whole(source: SceneSource, doing: str) -> Iterator[Frame]:
@@ -424,72 +436,116 @@ class _Bench:
         orders: Sequence[PartOrder],
         crops: Mapping[Shape, CropPath],
         film: FilmFormat,
-        stack: ExitStack,
-        doing: str,
-        threads: int,
+        hands: "_Hands",
     ) -> None:
         self.shape = shape
         self._crop = crops.get(shape)
         self._full = format_of(shape, fps=film.fps)
         self._sheets = _Sheets(self._full)
         self._beside = empty_frame(self._full)
-        self._sizes: dict[int, list[_Slip]] = {}
+        self._slips: list[_Slip] = []
         self._scalers: dict[int, _Scaler] = {}
+        inks: dict[tuple[int, int], _Ink] = {}
+
+        def ink(overlay: Overlay | None, size: FilmFormat) -> _Ink | None:
+            if overlay is None:
+                return None
+            place = id(overlay), size.width_px  # one overlay often lies under several parts
+            if place not in inks:
+                inks[place] = _Ink(overlay, size)
+            return inks[place]
+
         for order in orders:
             size = format_of(shape, order.part.short_side_px, film.fps)
-            detail = _SLOW_DETAIL if order.part.slow else 1.0
-            writer = stack.enter_context(ClipWriter(order.into, size, doing=doing, threads=threads, detail=detail))
-            ink = _Ink(order.overlay, size) if order.overlay is not None else None
-            notice = _Ink(order.notice, size) if order.notice is not None else None
+            writer = hands.writer(order, size)
             self._scalers.setdefault(order.part.short_side_px, _Scaler(size))
-            slips = self._sizes.setdefault(order.part.short_side_px, [])
-            slips.append(_Slip(order=order, format=size, writer=writer, ink=ink, notice=notice))
+            drawn, notice = ink(order.overlay, size), ink(order.notice, size)
+            self._slips.append(_Slip(order=order, format=size, writer=writer, ink=drawn, notice=notice))
 
     def show(
         self,
-        number: int,
         frame: Frame,
         at: float,
         *,
+        own: int | None,
+        slow: int | None,
         black: float = 0.0,
         other: tuple[Frame, CropPath | None, int] | None = None,
         mix: float = 0.0,
     ) -> None:
-        """Take the scene's frame ``number`` at this pace, which shows the clip at frame ``at``.
+        """Take the frame that stands at ``at`` in the clip.
 
-        The frame may be read by encoders after this has returned, so nobody may write to it again.
+        It may be read by encoders after this has returned, so nobody may write to it again.
+
+        Args:
+            frame: The frame, wide.
+            at: Where it stands.
+            own: Its number at the scene's own pace; None where that does not show it.
+            slow: The same at half of it.
+            black: How much of it is black, at its own pace.
+            other: What it dissolves into at its own pace, the crop of that, and where that stands.
+            mix: How much of the other is seen.
         """
-        taking = {side: [slip for slip in slips if slip.takes(number)] for side, slips in self._sizes.items()}
-        taking = {side: slips for side, slips in taking.items() if slips}
+        plays = {False: own, True: slow}
+        taking = [(slip, number) for slip in self._slips if (number := plays[slip.slow]) is not None]
+        taking = [(slip, number) for slip, number in taking if slip.takes(number)]
         if not taking:
             return
-        is_new = self._crop is not None or other is not None or black > 0
-        drawn = self._sheets.blank() if is_new else frame
+        drawn, is_new = frame, self._crop is not None
         if is_new:
+            drawn = self._sheets.blank()
             _draw(frame, self._crop, at, drawn)
+        if other is None and black == 0:
+            self._hand_out(drawn, taking, is_new=is_new)
+            return
+        shown = self._sheets.blank()
+        np.copyto(shown, drawn)
+        self._hand_out(drawn, [each for each in taking if each[0].slow], is_new=is_new)
         if other is not None:
             _draw(other[0], other[1], other[2], self._beside)
-            cv2.addWeighted(drawn, 1 - mix, self._beside, mix, 0.0, dst=drawn)
+            cv2.addWeighted(shown, 1 - mix, self._beside, mix, 0.0, dst=shown)
         if black > 0:
-            _darken(drawn, black)
+            _darken(shown, black)
+        self._hand_out(shown, [each for each in taking if not each[0].slow], is_new=True)
+
+    def _hand_out(self, drawn: Frame, taking: "Sequence[tuple[_Slip, int]]", *, is_new: bool) -> None:
+        """Give a frame to all who show it, in their sizes; ``is_new`` if it is a sheet to be drawn on again."""
         readers: list[Future[Frame]] = []
-        for short_side_px, slips in taking.items():
-            scaled = self._scalers[short_side_px].scaled(drawn)
-            for slip in slips:
-                if slip.notice is None and slip.ink is None:  # all who show it plain read the same one
-                    shown = slip.writer.show(scaled)
-                    if scaled is drawn:
-                        readers.append(shown)
-                    continue
-                target = slip.writer.buffer()
-                np.copyto(target, scaled)
-                if slip.notice is not None:
-                    slip.notice.blend(target, 1.0)
-                if slip.ink is not None:
-                    slip.ink.blend(target, slip.strength(number))
-                slip.writer.write(target)
+        sizes: dict[int, Frame] = {}
+        for slip, number in taking:
+            side = slip.order.part.short_side_px
+            if side not in sizes:
+                sizes[side] = self._scalers[side].scaled(drawn)
+            scaled = sizes[side]
+            if slip.notice is None and slip.ink is None:  # all who show it plain read the same one
+                shown = slip.writer.show(scaled)
+                if scaled is drawn:
+                    readers.append(shown)
+                continue
+            target = slip.writer.buffer()
+            np.copyto(target, scaled)
+            if slip.notice is not None:
+                slip.notice.blend(target, 1.0)
+            if slip.ink is not None:
+                slip.ink.blend(target, slip.strength(number))
+            slip.writer.write(target)
         if is_new:
             self._sheets.lend(drawn, readers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hands:
+    """Who encodes a scene's parts: all writers by one crew, closed with the stack."""
+
+    stack: ExitStack
+    crew: Crew
+    threads: int
+    doing: str
+
+    def writer(self, order: PartOrder, size: FilmFormat) -> ClipWriter:
+        detail = _SLOW_DETAIL if order.part.slow else 1.0
+        writer = ClipWriter(order.into, size, doing=self.doing, threads=self.threads, detail=detail, crew=self.crew)
+        return self.stack.enter_context(writer)
 
 
 class _Sheets:
@@ -534,6 +590,10 @@ class _Slip:
     writer: ClipWriter
     ink: "_Ink | None"
     notice: "_Ink | None"
+
+    @property
+    def slow(self) -> bool:
+        return self.order.part.slow
 
     def takes(self, number: int) -> bool:
         return self.order.start <= number < self.order.start + self.order.frames
@@ -635,11 +695,6 @@ def _by_shape(orders: Sequence[PartOrder]) -> Iterator[tuple[Shape, list[PartOrd
         group = [order for order in orders if order.part.shape is shape]
         if group:
             yield shape, group
-
-
-def _show_all(benches: Sequence[_Bench], number: int, frame: Frame, at: float) -> None:
-    for bench in benches:
-        bench.show(number, frame, at)
 
 
 def _draw(frame: Frame, crop: CropPath | None, at: float, into: Frame) -> None:

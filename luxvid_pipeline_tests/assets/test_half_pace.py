@@ -9,6 +9,7 @@ import pytest
 from luxvid_pipeline.assets.clips import clip_made_from
 from luxvid_pipeline.assets.half_pace import from_photographs, plays_slower, slowing_scenes
 from luxvid_pipeline.assets.package_maker import SceneInput
+from luxvid_pipeline.domain.camera import half_pace
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.photos import WorkingPhoto
@@ -68,7 +69,7 @@ class Taken:
 
 def test_at_its_own_pace_a_scene_is_drawn_as_it_was_shot(shot):
     taken = Taken()
-    made(shot).source.draws(taken)
+    made(shot).source.draws(np.arange(FRAMES, dtype=float), taken)
     with av.open(str(shot[1].source.clip)) as container:
         own = [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
     assert len(taken.frames) == len(own) == FRAMES
@@ -80,7 +81,7 @@ def test_at_its_own_pace_a_scene_is_drawn_as_it_was_shot(shot):
 
 def test_at_half_pace_the_same_move_is_drawn_from_the_photograph(shot):
     taken = Taken()
-    made(shot).source.draws_at_half_pace(taken)
+    made(shot).source.draws(half_pace(FRAMES), taken)
     with av.open(str(shot[1].source.clip)) as container:
         own = [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
     assert len(taken.frames) == 2 * len(own) == 2 * FRAMES
@@ -90,11 +91,20 @@ def test_at_half_pace_the_same_move_is_drawn_from_the_photograph(shot):
 
     assert off(taken.frames[0], own[0]) < 2
     assert off(taken.frames[-1], own[-1]) < 2
-    # Frames 2n-1 and 2n stand a quarter before and after frame n - ½: each is nearer to its neighbour.
     for number in range(3, FRAMES - 3):
-        early, late = taken.frames[2 * number - 1], taken.frames[2 * number]
-        assert off(early, own[number - 1]) < off(early, own[number])
-        assert off(late, own[number]) < off(late, own[number - 1])
+        same, between = taken.frames[2 * number], taken.frames[2 * number + 1]
+        assert off(same, own[number]) < 2
+        assert off(same, own[number]) < off(between, own[number]) < off(own[number + 1], own[number])
+        assert off(between, own[number + 1]) < off(own[number], own[number + 1])
+
+
+def test_what_a_scene_shows_at_both_paces_is_the_same_frame(shot):
+    own, slow = Taken(), Taken()
+    made(shot).source.draws(np.arange(FRAMES, dtype=float), own)
+    made(shot).source.draws(half_pace(FRAMES), slow)
+    for number in range(FRAMES - 1):
+        assert (slow.frames[2 * number] == own.frames[number]).all()
+    assert (slow.frames[-1] == own.frames[-1]).all()
 
 
 def test_a_scene_drawn_from_its_photographs_plays_slower_without_being_measured(shot):
@@ -116,12 +126,12 @@ def test_a_scene_drawn_from_its_photographs_plays_slower_without_being_measured(
 )
 def test_what_the_camera_would_not_shoot_so_is_drawn_from_the_clip(shot, changes):
     source = made(shot, **changes).source
-    assert source.draws is source.draws_at_half_pace is None
+    assert source.draws is None
 
 
 def test_without_its_photograph_a_clip_is_drawn_from_itself(shot):
     store = shot[0]
     store.workshop(WORKING).write_bytes(b"damaged")
-    assert made(shot).source.draws_at_half_pace is None
+    assert made(shot).source.draws is None
     store.remove(WORKING)
-    assert made(shot).source.draws_at_half_pace is None
+    assert made(shot).source.draws is None

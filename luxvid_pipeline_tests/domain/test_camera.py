@@ -12,6 +12,7 @@ from luxvid_pipeline.domain.camera import (
     continuous,
     corners,
     eased,
+    half_pace,
     inside,
     interest_map,
     plan_pair,
@@ -224,11 +225,22 @@ def test_half_pace_takes_twice_the_frames_and_leaves_and_arrives_as_the_plan_doe
         if has_pair
         else plan_single(move, photo(3000, 2000), film, 120)
     )
-    slow = plan.at_half_pace()
+    places = half_pace(120)
+    slow = plan.at(places)
     assert slow.frames == 240
     assert np.allclose(slow.first[[0, -1]], plan.first[[0, -1]])
     assert (slow.last is not None) == has_pair
     assert np.all(np.diff(slow.mix) >= 0)
-    # Two frames stand for each step, a quarter and three quarters of the way.
-    assert np.allclose(slow.first[1::2][:-1], 0.75 * plan.first[:-1] + 0.25 * plan.first[1:])
-    assert np.allclose(slow.first[2::2], 0.25 * plan.first[:-1] + 0.75 * plan.first[1:])
+    # Every other frame is one of the plan's own, the others stand halfway; it comes to rest a little.
+    assert np.allclose(slow.first[:238:2], plan.first[:119])
+    assert np.allclose(slow.first[1:238:2], (plan.first[:-1] + plan.first[1:]) / 2)
+    assert np.allclose(np.diff(places), [0.5] * 237 + [0.25] * 2)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_half_pace_of_a_few_frames_stays_among_them(frames):
+    places = half_pace(frames)
+    assert len(places) == 2 * frames
+    assert places[0] == 0
+    assert places[-1] == frames - 1
+    assert (np.diff(places) >= 0).all()

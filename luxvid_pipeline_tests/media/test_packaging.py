@@ -118,21 +118,21 @@ def test_a_clip_shorter_than_planned_is_an_error(tmp_path, grey):
     assert not list(tmp_path.iterdir())
 
 
-def draws(count):
-    """Draw so many frames, each a level brighter than the one before."""
+def draws(count=None):
+    """Draw frames two levels brighter each than the one before; ``count`` of them, whatever was asked for."""
 
-    def draw(sink):
-        for number in range(count):
+    def draw(places, sink):
+        for place in places[:count]:
             frame = sink.buffer()
             frame[:] = 128
-            planes(frame)[0][:] = 60 + number
+            planes(frame)[0][:] = 60 + round(2 * place)
             sink.write(frame)
 
     return draw
 
 
 def test_what_is_drawn_at_half_pace_is_what_a_slow_part_shows(tmp_path, grey):
-    source = replace(grey, draws_at_half_pace=draws(60))
+    source = replace(grey, draws=draws())
     orders = [
         PartOrder(
             part=Part(scene="1-arrival", shape=shape, short_side_px=size, slow=True),
@@ -150,7 +150,7 @@ def test_what_is_drawn_at_half_pace_is_what_a_slow_part_shows(tmp_path, grey):
 
 
 def test_what_is_drawn_from_photographs_is_what_every_part_shows_plain_or_captioned(tmp_path, grey):
-    source = replace(grey, draws=draws(30))
+    source = replace(grey, draws=draws())
     caption = np.zeros((1080, 1920, 4), np.uint8)
     caption[900:1000, 200:800] = 255
     orders = [
@@ -173,14 +173,36 @@ def test_what_is_drawn_from_photographs_is_what_every_part_shows_plain_or_captio
     for order in orders:
         frames = list(decoded(order.into))
         levels = [luma[: luma.shape[0] // 2].mean() for luma, _, _ in frames]
-        assert levels == pytest.approx([60 + number for number in range(30)], abs=1.5)
+        assert levels == pytest.approx([60 + 2 * number for number in range(30)], abs=1.5)
         under = frames[15][0][round(0.86 * frames[15][0].shape[0])].max()
         assert (under > 180) == order.part.captioned
+
+
+@pytest.mark.parametrize("is_drawn", [True, False])
+def test_both_paces_are_made_together_and_a_cut_to_black_darkens_only_its_own(tmp_path, grey, is_drawn):
+    source = replace(grey, draws=draws() if is_drawn else None, dips=(6, 6))
+    orders = {
+        (shape, slow): PartOrder(
+            part=Part(scene="1-arrival", shape=shape, short_side_px=480, slow=slow),
+            into=tmp_path / f"{shape}-{slow}.mp4",
+            start=0,
+            frames=60 if slow else 30,
+        )
+        for shape in (Shape.WIDE, Shape.SQUARE)
+        for slow in (False, True)
+    }
+    crop = CropPath(lefts_px=np.full(30, 420.0), width_px=1080.0, held=1.0, centre_held=1.0)
+    make_parts(source, list(orders.values()), {Shape.SQUARE: crop}, {})
+    for (_, slow), order in orders.items():
+        levels = np.array([luma.mean() for luma, _, _ in decoded(order.into)])
+        meant = 60 + (np.append(np.arange(58), [57.5, 58]) if slow else 2 * np.arange(30)) * is_drawn
+        black = 0 if slow else np.clip(1 - np.minimum(np.arange(30), np.arange(30)[::-1]) / 6, 0, 1)
+        assert levels == pytest.approx(meant * (1 - black) + 16 * black, abs=1.5)
 
 
 def test_too_few_frames_are_an_error(tmp_path, grey):
     part = Part(scene="1-arrival", shape=Shape.WIDE, short_side_px=480, slow=True)
     order = PartOrder(part=part, into=tmp_path / "p.mp4", start=0, frames=60)
     with pytest.raises(MediaError, match="59 frames were drawn, 60 were expected"):
-        make_parts(replace(grey, draws_at_half_pace=draws(59)), [order], {}, {})
+        make_parts(replace(grey, draws=draws(59)), [order], {}, {})
     assert not list(tmp_path.iterdir())

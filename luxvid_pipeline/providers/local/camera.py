@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from luxvid_pipeline.domain.camera import CameraPlan, PhotoShape, interest_map, plan_pair, plan_single, without_leaning
 from luxvid_pipeline.domain.ports import ClipRequest, Engine, Progress, ignore_progress
@@ -160,35 +161,19 @@ def shoot_clip(
         return
 
 
-def draw_again(request: ClipRequest, into: FrameSink) -> None:
-    """Draw the frames of a clip again from its photos, as they were before they were encoded.
+def draw_again(request: ClipRequest, places: NDArray[np.float64], into: FrameSink) -> None:
+    """Draw a clip again from its photos, as it was before it was encoded, and what lies between its frames.
 
     Args:
         request: What the clip was shot from.
+        places: What to draw, rising, in frames of the clip and parts of them.
         into: Takes the frames.
 
     Raises:
         MediaError: A photo cannot be read.
     """
-    _draw(plan_clip(request), request, into)
-
-
-def draw_at_half_pace(request: ClipRequest, into: FrameSink) -> None:
-    """Draw a clip again from its photos in twice the frames; the same views, the same dissolve.
-
-    Args:
-        request: What the clip was shot from.
-        into: Takes the frames, ``CameraPlan.at_half_pace`` says which.
-
-    Raises:
-        MediaError: A photo cannot be read.
-    """
-    _draw(plan_clip(request).at_half_pace(), request, into)
-
-
-def _draw(plan: CameraPlan, request: ClipRequest, into: FrameSink) -> None:
     last = request.last.path if request.last is not None else None
-    draw_clip(plan, request.first.path, last, request.format, into)
+    draw_clip(plan_clip(request).at(places), request.first.path, last, request.format, into)
 
 
 def _shape(path: Path, luma: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> PhotoShape:
