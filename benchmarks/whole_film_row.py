@@ -27,7 +27,7 @@ from luxvid_pipeline.domain.tables import from_table
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager
 from luxvid_pipeline.media.clips import draw_clip
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame
-from luxvid_pipeline.providers.local.camera import plan_clip
+from luxvid_pipeline.providers.local.camera import photos_of, plan_clip
 from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.settings import Settings
 
@@ -174,8 +174,8 @@ class _Kept(ClipWriter):
 
 def _drawn(request: ClipRequest) -> list[np.ndarray]:
     kept = _Kept(request.format)
-    last = request.last.path if request.last is not None else None
-    draw_clip(plan_clip(request), request.first.path, last, request.format, kept)
+    plan = plan_clip(request)
+    draw_clip(plan, photos_of(plan, request), request.format, kept)
     return kept.frames
 
 

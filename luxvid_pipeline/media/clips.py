@@ -31,6 +31,7 @@ moves). Everything is done in the planes that the encoder takes, BT.709 4:2:0, s
 """
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ class _Plane:
 class StillPhoto:
     """A photo made ready to be looked at through a number of views; holds only the part they show.
 
-    For one thread: it draws through a buffer of its own.
+    Any number of threads may draw from it.
     """
 
     def __init__(self, path: Path, views: Homographies, film: FilmFormat) -> None:
@@ -109,7 +110,7 @@ class StillPhoto:
         luma = enlarged(luma, size)
         self._luma = _Plane(luma, _to_samples(low, region, reduced, size))
         self._chroma = _Plane(together(blue, red), _to_samples(low, region, reduced, fine))
-        self._drawn_chroma = np.empty((film.height_px // 2, film.width_px // 2, 4), np.uint8)
+        self._drawn = threading.local()  # each thread draws chroma through a buffer of its own
 
     def draw(self, view: Homographies, into: Frame) -> None:
         """Draw the photo under a view into a frame's buffer."""
@@ -125,52 +126,97 @@ class StillPhoto:
         sited = frame @ np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.5], [0.0, 0.0, 1.0]])
         luma, blue, red = planes(into)
         warp(self._luma.samples, self._luma.from_photo @ view @ frame, luma)
-        warp(self._chroma.samples, self._chroma.from_photo @ view @ sited, self._drawn_chroma)
-        cv2.extractChannel(self._drawn_chroma, 0, dst=blue)
-        cv2.extractChannel(self._drawn_chroma, 1, dst=red)
+        if not hasattr(self._drawn, "chroma"):
+            self._drawn.chroma = np.empty((*blue.shape, 4), np.uint8)
+        warp(self._chroma.samples, self._chroma.from_photo @ view @ sited, self._drawn.chroma)
+        cv2.extractChannel(self._drawn.chroma, 0, dst=blue)
+        cv2.extractChannel(self._drawn.chroma, 1, dst=red)
+
+
+class PlanPhotos:
+    """The photos of a plan, each opened when the first of all who draw from it comes to it, let go after the last."""
+
+    def __init__(self, plan: CameraPlan, first: Path, last: Path | None, film: FilmFormat, *, users: int = 1) -> None:
+        """Open nothing yet.
+
+        Args:
+            plan: Where the camera is.
+            first: Working photo it begins on.
+            last: Working photo it ends on, if there are two.
+            film: Size of the frames.
+            users: How many will call ``leave_first`` once they no longer need the first photo.
+        """
+        self._plan, self._first, self._last, self._film, self._users = plan, first, last, film, users
+        self._opened: dict[bool, StillPhoto] = {}
+        self._opening = {False: threading.Lock(), True: threading.Lock()}
+
+    def first(self) -> StillPhoto:
+        """Return the photo the plan begins on, ready for every frame that shows it."""
+        return self._photo(is_last=False)
+
+    def last(self) -> StillPhoto:
+        """Return the photo it ends on."""
+        return self._photo(is_last=True)
+
+    def leave_first(self) -> None:
+        """Say that one of the users is past the first photo."""
+        with self._opening[False]:
+            self._users -= 1
+            if self._users == 0:
+                self._opened.pop(False, None)
+
+    def _photo(self, *, is_last: bool) -> StillPhoto:
+        plan = self._plan
+        with self._opening[is_last]:
+            if is_last not in self._opened:
+                path, views = (self._last, plan.last) if is_last else (self._first, plan.first)
+                if path is None or views is None:
+                    raise ValueError("a plan of one photo has no other")
+                shows = plan.mix > 0 if is_last else plan.mix < 1
+                self._opened[is_last] = StillPhoto(path, views[shows], self._film)
+            return self._opened[is_last]
 
 
 def draw_clip(
     plan: CameraPlan,
-    first: Path,
-    last: Path | None,
+    photos: PlanPhotos,
     film: FilmFormat,
     writer: FrameSink,
     each_frame: Callable[[int], None] = lambda _done: None,
+    *,
+    frames: range | None = None,
 ) -> None:
-    """Draw every frame of a plan and hand it on; at most two photos are held, and one outside a dissolve.
+    """Draw frames of a plan and hand them on; one who draws all holds at most two photos, and one outside a dissolve.
 
     Args:
         plan: Where the camera is.
-        first: Working photo it begins on.
-        last: Working photo it ends on, if there are two.
+        photos: Its photos.
         film: Size of the frames.
         writer: Takes frames of that format; an open ``ClipWriter``, or whoever shows them otherwise.
         each_frame: Called with the number of frames done; what it raises ends the work.
+        frames: Which of the plan's; by default all.
     """
     # Clips run side by side, one a core; OpenCV's own threads would only get in their way. The
     # setting is the process's, and right for whoever reads photos in parallel too.
     cv2.setNumThreads(1)
     other = empty_frame(film)
-    showing = np.flatnonzero(plan.mix < 1)
-    arriving = np.flatnonzero(plan.mix > 0)
-    opening = StillPhoto(first, plan.first[showing], film) if len(showing) else None
-    closing: StillPhoto | None = None
-    for index, mix in enumerate(plan.mix):
-        frame = writer.buffer()
-        if mix > 0 and closing is None and plan.last is not None and last is not None:
-            closing = StillPhoto(last, plan.last[arriving], film)
-        if mix < 1 and opening is not None:
-            opening.draw(plan.first[index], frame)
-        if mix > 0 and closing is not None and plan.last is not None:
-            if mix >= 1:
-                opening = None
-                closing.draw(plan.last[index], frame)
-            else:
-                closing.draw(plan.last[index], other)
-                cv2.addWeighted(frame, 1 - float(mix), other, float(mix), 0.0, dst=frame)
+    is_past_first = False
+    for done, index in enumerate(range(plan.frames) if frames is None else frames, 1):
+        frame, mix = writer.buffer(), float(plan.mix[index])
+        if mix >= 1 and not is_past_first:
+            is_past_first = True
+            photos.leave_first()
+        if mix > 0 and plan.last is not None:
+            # First, since whoever draws the frames before is opening the other one.
+            photos.last().draw(plan.last[index], frame if mix >= 1 else other)
+        if mix < 1:
+            photos.first().draw(plan.first[index], frame)
+            if mix > 0:
+                cv2.addWeighted(frame, 1 - mix, other, mix, 0.0, dst=frame)
         writer.write(frame)
-        each_frame(index + 1)
+        each_frame(done)
+    if not is_past_first:
+        photos.leave_first()
 
 
 def small_luma(path: Path, long_side_px: int = 640) -> NDArray[np.uint8]:

@@ -190,6 +190,18 @@ class Crew:
         self._threads.submit(work)
 
 
+class _AtOnce:
+    """Does what it is given before it returns."""
+
+    def submit(self, work: "Callable[[Frame], Frame]", frame: Frame) -> Future[Frame]:
+        future: Future[Frame] = Future()
+        _done_by(future, work, frame)
+        return future
+
+    def shutdown(self, *, cancel_futures: bool) -> None:
+        pass
+
+
 class _Line:
     """Does one thing after the other, in order, on whichever of a crew's threads is free."""
 
@@ -226,10 +238,14 @@ class _Line:
                 future, work, frame = self._waiting.popleft()
             if not future.set_running_or_notify_cancel():
                 continue
-            try:
-                future.set_result(work(frame))
-            except BaseException as error:
-                future.set_exception(error)
+            _done_by(future, work, frame)
+
+
+def _done_by(future: Future[Frame], work: Callable[[Frame], Frame], frame: Frame) -> None:
+    try:
+        future.set_result(work(frame))
+    except BaseException as error:  # whoever waits for the frame is told
+        future.set_exception(error)
 
 
 class ClipWriter:
@@ -248,6 +264,7 @@ class ClipWriter:
         threads: int = ENCODER_THREADS,
         detail: float = 1.0,
         crew: "Crew | None" = None,
+        at_once: bool = False,
     ) -> None:
         """Prepare to write ``into``.
 
@@ -258,13 +275,14 @@ class ClipWriter:
             threads: Encoder threads; up to three give the same bytes.
             detail: Bits for each frame over those of the film's rate factor; the parts still join by their packets.
             crew: Who encodes, for many writers at once; by default a thread of this writer's own.
+            at_once: Whether whoever hands a frame over encodes it before going on, in their own thread.
         """
         self._into = into
         self._film = film
         self._doing = doing or f"encoding {into.name}"
         self._threads, self._detail = threads, detail
         self._encoder: _Encoder | None = None
-        self._thread = ThreadPoolExecutor(1, "encode") if crew is None else _Line(crew)
+        self._thread = _AtOnce() if at_once else ThreadPoolExecutor(1, "encode") if crew is None else _Line(crew)
         self._waiting: deque[Future[Frame]] = deque()
         self._shared: set[Future[Frame]] = set()
         self._lent: Frame | None = None

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from luxvid_pipeline.domain.camera import CameraPlan, PhotoShape, interest_map, plan_pair, plan_single, without_leaning
 from luxvid_pipeline.domain.ports import ClipRequest, Engine, Progress, ignore_progress
 from luxvid_pipeline.domain.scenes import scene
-from luxvid_pipeline.media.clips import draw_clip, misalignment_px, photo_size, small_luma
-from luxvid_pipeline.media.encode import ClipWriter, FrameSink
+from luxvid_pipeline.media.clips import PlanPhotos, draw_clip, misalignment_px, photo_size, small_luma
+from luxvid_pipeline.media.encode import FrameSink
+from luxvid_pipeline.media.shooting import shoot_plan
 
 _INTEREST_LONG_SIDE_PX = 128
 _MIDDLES = (0.5, 0.35, 0.65, 0.2, 0.8)
@@ -132,7 +133,7 @@ def shoot_clip(
     progress: Progress = ignore_progress,
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Draw and encode a clip in this thread; a stopped one leaves no file and no error.
+    """Draw and encode a clip; a stopped one leaves no file and no error.
 
     Args:
         request: What to shoot.
@@ -155,8 +156,7 @@ def shoot_clip(
     doing = f"shooting {request.shot.scene} of {request.listing}"
     last = request.last.path if request.last is not None else None
     try:
-        with ClipWriter(into, request.format, doing=doing) as writer:
-            draw_clip(plan, request.first.path, last, request.format, writer, each_frame)
+        shoot_plan(plan, request.first.path, last, into, request.format, doing=doing, each_frame=each_frame)
     except _StoppedEarly:
         return
 
@@ -172,8 +172,14 @@ def draw_again(request: ClipRequest, places: NDArray[np.float64], into: FrameSin
     Raises:
         MediaError: A photo cannot be read.
     """
+    plan = plan_clip(request).at(places)
+    draw_clip(plan, photos_of(plan, request), request.format, into)
+
+
+def photos_of(plan: CameraPlan, request: ClipRequest) -> PlanPhotos:
+    """Return a requested clip's photos, for one who draws all its frames."""
     last = request.last.path if request.last is not None else None
-    draw_clip(plan_clip(request).at(places), request.first.path, last, request.format, into)
+    return PlanPhotos(plan, request.first.path, last, request.format)
 
 
 def _shape(path: Path, luma: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> PhotoShape:

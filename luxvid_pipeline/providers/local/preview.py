@@ -16,7 +16,7 @@ from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.domain.ports import ClipRequest
 from luxvid_pipeline.media.clips import draw_clip
 from luxvid_pipeline.media.preview_mark import MarkedClipWriter
-from luxvid_pipeline.providers.local.camera import plan_clip
+from luxvid_pipeline.providers.local.camera import photos_of, plan_clip
 
 PREVIEW = FilmFormat(width_px=960, height_px=540, fps=Fraction(30))
 """A quarter of the film's pixels at the film's own rate, so that every cut falls where it will."""
@@ -75,7 +75,6 @@ def _shoot(request: ClipRequest, file: Path, stop: threading.Event) -> None:
     if stop.is_set():
         raise _EndedEarly
     plan = plan_clip(request)
-    last = request.last.path if request.last is not None else None
     doing = f"previewing {request.shot.scene} of {request.listing}"
     with MarkedClipWriter(file, request.format, doing=doing) as writer:
-        draw_clip(plan, request.first.path, last, request.format, writer, each_frame)
+        draw_clip(plan, photos_of(plan, request), request.format, writer, each_frame)
