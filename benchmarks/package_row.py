@@ -21,7 +21,8 @@ from benchmarks.clip_row import _photo_of_24_megapixels, _request
 from luxvid_pipeline.domain.delivery_plan import Part, Shape, format_of
 from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
 from luxvid_pipeline.media.encode import ClipWriter, Frame
-from luxvid_pipeline.media.packaging import PartOrder, SceneSource, make_parts
+from luxvid_pipeline.media.packaging import SceneSource, make_parts
+from luxvid_pipeline.media.part_runs import PartOrder
 from luxvid_pipeline.media.reframing import crop_path, look_along
 from luxvid_pipeline.providers.local.camera import shoot_clip
 

@@ -31,12 +31,14 @@ from luxvid_pipeline.domain.photos import PhotoRecord, Verdict, WorkingPhoto
 from luxvid_pipeline.domain.ports import ClipRequest
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.domain.storyboard import Shot
-from luxvid_pipeline.media import packaging, shooting
+from luxvid_pipeline.media import part_runs, shooting
 from luxvid_pipeline.media.brand_graphics import caption
 from luxvid_pipeline.media.encode import ClipWriter, Frame
 from luxvid_pipeline.media.ffmpeg import ffmpeg_path
 from luxvid_pipeline.media.overlap import measure_overlap
-from luxvid_pipeline.media.packaging import Overlay, PartOrder, SceneSource, make_parts
+from luxvid_pipeline.media.overlays import Overlay
+from luxvid_pipeline.media.packaging import SceneSource, make_parts
+from luxvid_pipeline.media.part_runs import PartOrder
 from luxvid_pipeline.media.reframing import crop_path, look_along
 from luxvid_pipeline.providers.local import camera
 
@@ -92,7 +94,7 @@ class Witness(ClipWriter):
 
 
 def _put_together(clip: Path) -> None:
-    """Score a clip by its stretches, which are all two seconds long."""
+    """Score a clip by its stretches, or a part by its runs, which are all equally long."""
     scores = [Witness.scores[name] for name in Witness.scores if name.startswith(f"{clip.name}.")]
     means, least = zip(*scores, strict=True)
     Witness.scores[clip.name] = sum(means) / len(means), min(least)
@@ -124,7 +126,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     kinds = [Kind(value) for value in options.kinds]
-    shooting.ClipWriter = packaging.ClipWriter = Witness  # pyright: ignore[reportPrivateImportUsage]
+    shooting.ClipWriter = part_runs.ClipWriter = Witness  # pyright: ignore[reportPrivateImportUsage]
     with tempfile.TemporaryDirectory() as folder:
         for scene in dict.fromkeys([*options.scenes, *options.reframed]):
             clip = Path(folder) / _name(scene, Shape.WIDE, Kind.PLAIN)
@@ -183,6 +185,8 @@ def _reframe(scene: str, clip: Path, folder: Path, kinds: Sequence[Kind]) -> Non
         draws=partial(camera.draw_again, request),
     )
     make_parts(source, orders, crops, {})
+    for order in orders:
+        _put_together(order.into)
 
 
 def _caption(scene: str, shape: Shape) -> Overlay:

@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.whole_film_row import EXAMPLE
 from luxvid_pipeline.assets import package_maker
-from luxvid_pipeline.media.packaging import PartOrder
+from luxvid_pipeline.media.part_runs import PartOrder
 
 
 def measure() -> list[dict[str, Any]]:

@@ -58,7 +58,8 @@ from luxvid_pipeline.media.encode import gop_frames
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.logos import Logo, read_logo
 from luxvid_pipeline.media.memory import memory_reused
-from luxvid_pipeline.media.packaging import Overlay, PackedOverlays, SceneSource, laid_over
+from luxvid_pipeline.media.overlays import Overlay, PackedOverlays, laid_over
+from luxvid_pipeline.media.packaging import SceneSource
 from luxvid_pipeline.media.provenance import Signer
 from luxvid_pipeline.media.sheets import Tile, as_markdown, contact_sheet, frames_of
 from luxvid_pipeline.partitions import listing_partitions, scenes_of_a_listing

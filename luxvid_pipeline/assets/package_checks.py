@@ -17,7 +17,7 @@ from luxvid_pipeline.domain.proof import FileFacts, SourceType, source_type
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.media.branding_check import BrandingSearch
 from luxvid_pipeline.media.memory import memory_reused
-from luxvid_pipeline.media.packaging import Overlay
+from luxvid_pipeline.media.overlays import Overlay
 from luxvid_pipeline.media.provenance import can_be_marked, read_mark
 
 _CODE_VERSION = "1"

@@ -51,16 +51,9 @@ from luxvid_pipeline.media.logos import Logo
 from luxvid_pipeline.media.loudness import Loudness
 from luxvid_pipeline.media.measures.delivery import inspect_file
 from luxvid_pipeline.media.memory import memory_reused
-from luxvid_pipeline.media.packaging import (
-    TEASER_PX,
-    Overlay,
-    PartOrder,
-    SceneSource,
-    make_card,
-    make_parts,
-    write_stream,
-    write_teaser,
-)
+from luxvid_pipeline.media.overlays import Overlay
+from luxvid_pipeline.media.packaging import TEASER_PX, SceneSource, make_card, make_parts, write_stream, write_teaser
+from luxvid_pipeline.media.part_runs import PartOrder
 from luxvid_pipeline.media.proof_files import write_proof
 from luxvid_pipeline.media.provenance import Provenance, Signer, can_be_marked
 from luxvid_pipeline.media.reframing import CropPath, crop_path, look_along

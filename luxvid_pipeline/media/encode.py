@@ -7,8 +7,6 @@ Does not belong here: drawing frames (``media/clips.py``), joining clips and sou
 
 import contextlib
 import errno
-import os
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -169,83 +167,19 @@ class FrameSink(Protocol):
         ...
 
 
-class Crew:
-    """Threads that encode for many writers, one a core: each encodes what waits for a writer to its end.
-
-    A thread for each of two dozen writers would be stopped many times a frame, and find its caches full of the others'.
-    """
-
-    def __init__(self) -> None:
-        """Begin without a thread."""
-        self._threads = ThreadPoolExecutor(os.cpu_count() or 1, "encode")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._threads.shutdown()
-
-    def take(self, work: Callable[[], None]) -> None:
-        """Do something as soon as a thread is free."""
-        self._threads.submit(work)
-
-
 class _AtOnce:
-    """Does what it is given before it returns."""
+    """Encodes what it is given before it returns."""
 
-    def submit(self, work: "Callable[[Frame], Frame]", frame: Frame) -> Future[Frame]:
+    def submit(self, encode: Callable[[Frame], Frame], frame: Frame) -> Future[Frame]:
         future: Future[Frame] = Future()
-        _done_by(future, work, frame)
+        try:
+            future.set_result(encode(frame))
+        except BaseException as error:  # the writer hears of it as it would from a thread
+            future.set_exception(error)
         return future
 
     def shutdown(self, *, cancel_futures: bool) -> None:
         pass
-
-
-class _Line:
-    """Does one thing after the other, in order, on whichever of a crew's threads is free."""
-
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
-        self._waiting: deque[tuple[Future[Frame], Callable[[Frame], Frame], Frame]] = deque()
-        self._is_worked_on = False
-        self._changes = threading.Condition()
-
-    def submit(self, work: "Callable[[Frame], Frame]", frame: Frame) -> Future[Frame]:
-        future: Future[Frame] = Future()
-        with self._changes:
-            self._waiting.append((future, work, frame))
-            if self._is_worked_on:
-                return future
-            self._is_worked_on = True
-        self._crew.take(self._work)
-        return future
-
-    def shutdown(self, *, cancel_futures: bool) -> None:
-        """Wait until what was begun is done; what was not is left out."""
-        with self._changes:
-            while cancel_futures and self._waiting:
-                self._waiting.popleft()[0].cancel()
-            self._changes.wait_for(lambda: not self._is_worked_on)
-
-    def _work(self) -> None:
-        while True:
-            with self._changes:
-                if not self._waiting:
-                    self._is_worked_on = False
-                    self._changes.notify_all()
-                    return
-                future, work, frame = self._waiting.popleft()
-            if not future.set_running_or_notify_cancel():
-                continue
-            _done_by(future, work, frame)
-
-
-def _done_by(future: Future[Frame], work: Callable[[Frame], Frame], frame: Frame) -> None:
-    try:
-        future.set_result(work(frame))
-    except BaseException as error:  # whoever waits for the frame is told
-        future.set_exception(error)
 
 
 class ClipWriter:
@@ -263,7 +197,6 @@ class ClipWriter:
         doing: str = "",
         threads: int = ENCODER_THREADS,
         detail: float = 1.0,
-        crew: "Crew | None" = None,
         at_once: bool = False,
     ) -> None:
         """Prepare to write ``into``.
@@ -274,7 +207,6 @@ class ClipWriter:
             doing: What this is about, for errors (``shooting 2-bedroom of villa-aurora``).
             threads: Encoder threads; up to three give the same bytes.
             detail: Bits for each frame over those of the film's rate factor; the parts still join by their packets.
-            crew: Who encodes, for many writers at once; by default a thread of this writer's own.
             at_once: Whether whoever hands a frame over encodes it before going on, in their own thread.
         """
         self._into = into
@@ -282,7 +214,7 @@ class ClipWriter:
         self._doing = doing or f"encoding {into.name}"
         self._threads, self._detail = threads, detail
         self._encoder: _Encoder | None = None
-        self._thread = _AtOnce() if at_once else ThreadPoolExecutor(1, "encode") if crew is None else _Line(crew)
+        self._thread = _AtOnce() if at_once else ThreadPoolExecutor(1, "encode")
         self._waiting: deque[Future[Frame]] = deque()
         self._shared: set[Future[Frame]] = set()
         self._lent: Frame | None = None

