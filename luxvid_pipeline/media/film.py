@@ -302,9 +302,9 @@ def _pictures(part: Stretch, container: Any) -> list[_Picture]:
     return stored
 
 
-def _reordering(part: Stretch, container: Any) -> int:
+def _reordering(pictures: Sequence[_Picture]) -> int:
     """How many frames a part's pictures are decoded ahead of the one that is shown."""
-    return max(stored - picture.shown for stored, picture in enumerate(_pictures(part, container)))
+    return max(stored - picture.shown for stored, picture in enumerate(pictures))
 
 
 def join_packets(
@@ -364,7 +364,7 @@ def _interleaved(
     heard = (packet for packet in sound.demux(sound.streams.audio[0]) if packet.size) if sound is not None else iter(())
     place = 0
 
-    def sounds_until(sample: Fraction | int) -> Iterator[tuple[Packet, bool, int, int, int]]:
+    def sounds_until(sample: int) -> Iterator[tuple[Packet, bool, int, int, int]]:
         nonlocal place
         while place * _AAC_FRAME < min(sample, samples):
             packet = next(heard, None)
@@ -374,15 +374,18 @@ def _interleaved(
             yield packet, False, at, at, min(_AAC_FRAME, samples - at)
             place += 1
 
-    ticks = int(timescale(film_format.fps) / film_format.fps)
+    fps = film_format.fps
+    ticks = int(timescale(fps) / fps)
+    read = {part: _pictures(part, container) for part, container in dict(parts).items()}
     # One delay for all: a part without B-frames needs none, but after it the next would be decoded before its end.
-    delay = max(_reordering(part, container) for part, container in dict(parts).items())
+    delay = max(_reordering(pictures) for pictures in read.values())
     before = 0
     for part, container in parts:
-        pictures = _pictures(part, container)
+        pictures = read.pop(part, None) or _pictures(part, container)  # a packet is written once
         for stored, picture in enumerate(pictures):
             dts = before + stored - delay
-            yield from sounds_until(dts / film_format.fps * SAMPLE_RATE_HZ)
+            # The first sample that is not heard before it.
+            yield from sounds_until(-(-dts * SAMPLE_RATE_HZ * fps.denominator // fps.numerator))
             yield picture.packet, True, (before + picture.shown) * ticks, dts * ticks, ticks
         before += len(pictures)
     if before != frames:
