@@ -6,6 +6,7 @@ Does not belong here: fakes and drawn pictures (their own modules), claims.
 A studio's first runs take Dagster seconds, so they are done once a session and copied for each test.
 """
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -19,6 +20,7 @@ from sqlalchemy.engine import Engine
 
 from luxvid_pipeline import cli
 from luxvid_pipeline.domain.film_format import FULL_HD
+from luxvid_pipeline.media import encode
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
 from luxvid_pipeline_tests.records import open_records
@@ -51,6 +53,12 @@ _LONGEST = (
 """Files that take longest, by processor time; a file is one worker's, so these go first and small ones fill up."""
 
 
+def pytest_collection_finish() -> None:
+    """Look through what is loaded no more: garbage is looked for hundreds of times, and none of that is any."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; everything else stays in its order."""
     place = {name: number for number, name in enumerate(_LONGEST)}
@@ -71,6 +79,17 @@ def _nobody_waits_for_the_disk():
     sql_event.listen(Engine, "connect", hurry)
     yield
     sql_event.remove(Engine, "connect", hurry)
+
+
+@pytest.fixture(scope="module")
+def quick_pictures():
+    """Let x264 look for less: for tests that claim nothing of what pictures cost or how good they are.
+
+    The heads of the streams are the same, so clips made with it join with those made without. Processes that a test
+    starts know nothing of it: none for tests that compare bytes with theirs.
+    """
+    with mock.patch.object(encode, "_SPENT_WELL", "b-adapt=0:partitions=none:subme=0:trellis=0:me=dia"):
+        yield
 
 
 @pytest.fixture(scope="session")

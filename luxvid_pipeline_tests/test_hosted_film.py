@@ -31,6 +31,8 @@ from luxvid_pipeline.resources.settings import Settings
 from luxvid_pipeline_tests.simulators import LanguageModelSimulator, ReplicateSimulator, script
 from luxvid_pipeline_tests.studio import draw_photos
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 VEO, MUSICGEN = "google/veo-3.1-fast", "meta/musicgen"
 KEYS = {
     "REPLICATE_API_TOKEN": "r8_Sekr3tOfTheVideos",

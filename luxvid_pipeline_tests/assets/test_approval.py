@@ -16,6 +16,8 @@ from luxvid_pipeline.media.sheets import frames_of
 from luxvid_pipeline.resources.approvals import opened_approvals
 from luxvid_pipeline_tests.conftest import open_studio
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 REQUIRED = {"LUXVID_APPROVAL": "required"}
 
 
