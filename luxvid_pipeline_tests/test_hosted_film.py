@@ -51,7 +51,7 @@ ROOT = Path(__file__).parents[1]
 
 def listing(folder, rooms, *, budget_usd=100.0):
     """A listing of drawn photos, one a room, named in the manifest."""
-    draw_photos(folder, len(rooms))
+    draw_photos(folder, len(rooms), grain=22)
     photos = [f"  - {{file: IMG_{number:04}.jpg, room: {room}}}" for number, room in enumerate(rooms)]
     manifest = [
         "listing: villa-test",
