@@ -3,7 +3,7 @@
 Belongs here: fixtures.
 Does not belong here: fakes and drawn pictures (their own modules), claims.
 
-A studio's first runs take Dagster seconds, so they are done once a session and copied for each test.
+A studio's first runs take Dagster seconds, so they are done once for all workers and copied for each test.
 """
 
 import gc
@@ -15,6 +15,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from sqlalchemy import event as sql_event
 from sqlalchemy.engine import Engine
 
@@ -92,23 +93,42 @@ def quick_pictures():
         yield
 
 
+def once_a_run(tmp_path_factory, name, make):
+    """Return a folder that the first worker which wants it has made for all; it is read and copied, never changed."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # of all workers of this run
+    folder, done = base / name, base / f"{name}.made"
+    with FileLock(base / f"{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed at it
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def ready_clip(tmp_path_factory):
     """Two seconds of grey in the film's own format."""
-    path = tmp_path_factory.mktemp("clip") / "grey.mp4"
-    frame = np.full_like(empty_frame(FULL_HD), 128)
-    with ClipWriter(path, FULL_HD) as writer:
-        for number in range(60):
-            frame[:20] = 40 + 2 * number
-            writer.write(frame)
-    return path
+
+    def make(folder):
+        frame = np.full_like(empty_frame(FULL_HD), 128)
+        with ClipWriter(folder / "grey.mp4", FULL_HD) as writer:
+            for number in range(60):
+                frame[:20] = 40 + 2 * number
+                writer.write(frame)
+
+    return once_a_run(tmp_path_factory, "clip", make) / "grey.mp4"
 
 
 @pytest.fixture(scope="session")
 def eight_photos(tmp_path_factory):
-    folder = draw_photos(tmp_path_factory.mktemp("listing") / "villa", 8)
-    (folder / "listing.yaml").write_text("title: Villa Test\nfilm: {clip_seconds: 2}\n")
-    return folder
+    def make(folder):
+        draw_photos(folder / "villa", 8)
+        (folder / "villa" / "listing.yaml").write_text("title: Villa Test\nfilm: {clip_seconds: 2}\n")
+
+    return once_a_run(tmp_path_factory, "listing", make) / "villa"
 
 
 def open_studio(base, ready_clip):
@@ -144,23 +164,25 @@ def luxvid(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture(scope="session")
 def directed_home(tmp_path_factory, eight_photos, ready_clip):
-    base = tmp_path_factory.mktemp("directed")
-    studio = open_studio(base, ready_clip)
-    with studio.instance:
-        studio.add(eight_photos)
-        studio.direct()
-    return base
+    def make(folder):
+        studio = open_studio(folder, ready_clip)
+        with studio.instance:
+            studio.add(eight_photos)
+            studio.direct()
+
+    return once_a_run(tmp_path_factory, "directed", make)
 
 
 @pytest.fixture(scope="session")
 def shot_home(tmp_path_factory, directed_home, ready_clip):
-    base = tmp_path_factory.mktemp("shot") / "studio"
-    shutil.copytree(directed_home, base)
-    studio = open_studio(base, ready_clip)
-    with studio.instance:
-        studio.shoot()
-        studio.score()
-    return base
+    def make(folder):
+        shutil.copytree(directed_home, folder, dirs_exist_ok=True)
+        studio = open_studio(folder, ready_clip)
+        with studio.instance:
+            studio.shoot()
+            studio.score()
+
+    return once_a_run(tmp_path_factory, "shot", make)
 
 
 @pytest.fixture
