@@ -57,7 +57,7 @@ from luxvid_pipeline.resources.settings import Settings
 _HOST, _PID = "luxvid/host", "luxvid/pid"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 # A run here must not capture this process's stdout and stderr: the progress bar is on them.
-_NO_CAPTURE = {
+NO_CAPTURE = {
     "compute_logs": {
         "module": "dagster._core.storage.noop_compute_log_manager",
         "class": "NoOpComputeLogManager",
@@ -146,7 +146,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     except OSError as error:
         raise StorageError(f"{home}: Dagster's home cannot be written: {error.strerror or error}") from error
     os.environ["DAGSTER_HOME"] = str(home)
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=NO_CAPTURE))
 
 
 def listing_key_of(folder: Path, asked_for: str | None) -> str:

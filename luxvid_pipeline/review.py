@@ -34,7 +34,7 @@ from luxvid_pipeline.io_managers.store import MediaStore, StoredFile
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager, media_key
 from luxvid_pipeline.ledger.approvals import SqlApprovals
 from luxvid_pipeline.local_runs import open_instance
-from luxvid_pipeline.media.audio import decode_audio
+from luxvid_pipeline.media.audio import decode_audio, louder
 from luxvid_pipeline.media.ffmpeg import run_ffmpeg
 from luxvid_pipeline.media.film import FilmFacts, inspect_film
 from luxvid_pipeline.media.sheets import frames_of
@@ -517,7 +517,7 @@ def _small_film(store: MediaStore, film: StoredFile, path: Path) -> StoredFile:
 
 def _peaks(score: Path, columns: int) -> tuple[float, ...]:
     """Return the loudest sample of each of ``columns`` equal parts, to three digits."""
-    mono = np.abs(decode_audio(score)).max(axis=1)
+    mono = louder(np.abs(decode_audio(score)))
     edges = np.linspace(0, len(mono), columns + 1).astype(int)
     loudest = np.maximum.reduceat(mono, np.minimum(edges[:-1], len(mono) - 1))
     return tuple(round(float(level), 3) for level in np.minimum(loudest, 1.0))

@@ -3,9 +3,10 @@
 Belongs here: fixtures.
 Does not belong here: fakes and drawn pictures (their own modules), claims.
 
-A studio's first runs take Dagster seconds, so they are done once a session and copied for each test.
+A studio's first runs take Dagster seconds, so they are done once for all workers and copied for each test.
 """
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -14,11 +15,13 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from sqlalchemy import event as sql_event
 from sqlalchemy.engine import Engine
 
 from luxvid_pipeline import cli
 from luxvid_pipeline.domain.film_format import FULL_HD
+from luxvid_pipeline.media import encode
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
 from luxvid_pipeline_tests.records import open_records
@@ -51,6 +54,12 @@ _LONGEST = (
 """Files that take longest, by processor time; a file is one worker's, so these go first and small ones fill up."""
 
 
+def pytest_collection_finish() -> None:
+    """Look through what is loaded no more: garbage is looked for hundreds of times, and none of that is any."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; everything else stays in its order."""
     place = {name: number for number, name in enumerate(_LONGEST)}
@@ -73,23 +82,53 @@ def _nobody_waits_for_the_disk():
     sql_event.remove(Engine, "connect", hurry)
 
 
+@pytest.fixture(scope="module")
+def quick_pictures():
+    """Let x264 look for less: for tests that claim nothing of what pictures cost or how good they are.
+
+    The heads of the streams are the same, so clips made with it join with those made without. Processes that a test
+    starts know nothing of it: none for tests that compare bytes with theirs.
+    """
+    with mock.patch.object(encode, "_SPENT_WELL", "b-adapt=0:partitions=none:subme=0:trellis=0:me=dia"):
+        yield
+
+
+def once_a_run(tmp_path_factory, name, make):
+    """Return a folder that the first worker which wants it has made for all; it is read and copied, never changed."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # of all workers of this run
+    folder, done = base / name, base / f"{name}.made"
+    with FileLock(base / f"{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed at it
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def ready_clip(tmp_path_factory):
     """Two seconds of grey in the film's own format."""
-    path = tmp_path_factory.mktemp("clip") / "grey.mp4"
-    frame = np.full_like(empty_frame(FULL_HD), 128)
-    with ClipWriter(path, FULL_HD) as writer:
-        for number in range(60):
-            frame[:20] = 40 + 2 * number
-            writer.write(frame)
-    return path
+
+    def make(folder):
+        frame = np.full_like(empty_frame(FULL_HD), 128)
+        with ClipWriter(folder / "grey.mp4", FULL_HD) as writer:
+            for number in range(60):
+                frame[:20] = 40 + 2 * number
+                writer.write(frame)
+
+    return once_a_run(tmp_path_factory, "clip", make) / "grey.mp4"
 
 
 @pytest.fixture(scope="session")
 def eight_photos(tmp_path_factory):
-    folder = draw_photos(tmp_path_factory.mktemp("listing") / "villa", 8)
-    (folder / "listing.yaml").write_text("title: Villa Test\nfilm: {clip_seconds: 2}\n")
-    return folder
+    def make(folder):
+        draw_photos(folder / "villa", 8)
+        (folder / "villa" / "listing.yaml").write_text("title: Villa Test\nfilm: {clip_seconds: 2}\n")
+
+    return once_a_run(tmp_path_factory, "listing", make) / "villa"
 
 
 def open_studio(base, ready_clip):
@@ -125,23 +164,25 @@ def luxvid(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture(scope="session")
 def directed_home(tmp_path_factory, eight_photos, ready_clip):
-    base = tmp_path_factory.mktemp("directed")
-    studio = open_studio(base, ready_clip)
-    with studio.instance:
-        studio.add(eight_photos)
-        studio.direct()
-    return base
+    def make(folder):
+        studio = open_studio(folder, ready_clip)
+        with studio.instance:
+            studio.add(eight_photos)
+            studio.direct()
+
+    return once_a_run(tmp_path_factory, "directed", make)
 
 
 @pytest.fixture(scope="session")
 def shot_home(tmp_path_factory, directed_home, ready_clip):
-    base = tmp_path_factory.mktemp("shot") / "studio"
-    shutil.copytree(directed_home, base)
-    studio = open_studio(base, ready_clip)
-    with studio.instance:
-        studio.shoot()
-        studio.score()
-    return base
+    def make(folder):
+        shutil.copytree(directed_home, folder, dirs_exist_ok=True)
+        studio = open_studio(folder, ready_clip)
+        with studio.instance:
+            studio.shoot()
+            studio.score()
+
+    return once_a_run(tmp_path_factory, "shot", make)
 
 
 @pytest.fixture

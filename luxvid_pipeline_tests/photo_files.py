@@ -8,6 +8,7 @@ Does not belong here: pictures for the camera and the film (``drawn.py``).
 import io
 import struct
 import zlib
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,11 @@ CORNERS = {"red": (200, 30, 30), "green": (30, 160, 40), "blue": (40, 50, 200), 
 
 def scene(seed: int = 0, width: int = 960, height: int = 720) -> np.ndarray:
     """A photo-like picture, height × width × 3, RGB: light falling off, things with sharp edges, sensor noise."""
+    return _drawn(seed, width, height).copy()
+
+
+@lru_cache(8)
+def _drawn(seed: int, width: int, height: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     picture = cv2.resize(random.uniform(50, 200, (3, 4, 3)), (width, height), interpolation=cv2.INTER_CUBIC)
     for _ in range(45):

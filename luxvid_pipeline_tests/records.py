@@ -5,7 +5,8 @@ Does not belong here: the instance that films are made on (``local_runs.py``), t
 
 Dagster opens and closes a file for each event, and makes each run's file with its migrations: a third of all that the
 tests of assets took. Here a file stays open until the instance is closed, and a run's file begins as a copy of an empty
-one.
+one. And it starts four processes a step, two of them Python's, that carry what a step prints to a file and back; here
+that stays where it is printed, as in a terminal's render.
 """
 
 import tempfile
@@ -21,13 +22,15 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import StaticPool
 
+from luxvid_pipeline.local_runs import NO_CAPTURE
+
 
 def open_records(base: Path) -> dg.DagsterInstance:
     """Open an instance in a directory, as ``DagsterInstance.local_temp`` does."""
     config = {"base_dir": str(base / "history" / "runs")}
     events = {"module": __name__, "class": QuickEvents.__name__, "config": config}
     base.mkdir(parents=True, exist_ok=True)
-    return dg.DagsterInstance.local_temp(str(base), overrides={"event_log_storage": events})
+    return dg.DagsterInstance.local_temp(str(base), overrides={"event_log_storage": events, **NO_CAPTURE})
 
 
 class QuickEvents(SqliteEventLogStorage):

@@ -22,15 +22,18 @@ from luxvid_pipeline.resources.settings import Settings
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def draw_photos(folder: Path, count: int, *, size_px: tuple[int, int] = (960, 640)) -> Path:
-    """Draw sharp, well-exposed photographs that nobody takes for one another."""
+def draw_photos(folder: Path, count: int, *, size_px: tuple[int, int] = (960, 640), grain: int = 5) -> Path:
+    """Draw sharp, well-exposed photographs that nobody takes for one another.
+
+    With much grain a clip of them is above the ceiling of bits and encoded twice.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     width, height = size_px
     for number in range(count):
         dice = np.random.default_rng(number)
         coarse = dice.integers(30, 225, (6, 9, 3), dtype=np.uint8)
         picture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.int16)
-        picture += dice.integers(-22, 23, (height, width, 1), dtype=np.int16)
+        picture += dice.integers(-grain, grain + 1, (height, width, 1), dtype=np.int16)
         for _ in range(60):
             x, y = int(dice.integers(0, width - 80)), int(dice.integers(0, height - 60))
             shade = int(dice.integers(0, 255))

@@ -7,6 +7,8 @@ import pytest
 from luxvid_pipeline.media.film import inspect_film
 from luxvid_pipeline_tests.studio import draw_photos
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 ROOMS = ("pool", "bedroom", "bedroom")
 
 

@@ -31,6 +31,8 @@ from luxvid_pipeline.resources.settings import Settings
 from luxvid_pipeline_tests.simulators import LanguageModelSimulator, ReplicateSimulator, script
 from luxvid_pipeline_tests.studio import draw_photos
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 VEO, MUSICGEN = "google/veo-3.1-fast", "meta/musicgen"
 KEYS = {
     "REPLICATE_API_TOKEN": "r8_Sekr3tOfTheVideos",
@@ -49,7 +51,7 @@ ROOT = Path(__file__).parents[1]
 
 def listing(folder, rooms, *, budget_usd=100.0):
     """A listing of drawn photos, one a room, named in the manifest."""
-    draw_photos(folder, len(rooms))
+    draw_photos(folder, len(rooms), grain=22)
     photos = [f"  - {{file: IMG_{number:04}.jpg, room: {room}}}" for number, room in enumerate(rooms)]
     manifest = [
         "listing: villa-test",

@@ -22,6 +22,8 @@ from luxvid_pipeline.resources.approvals import ListingApprovals
 from luxvid_pipeline.review import _package_group, review_on
 from luxvid_pipeline_tests.conftest import open_studio
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, shot_home, ready_clip):

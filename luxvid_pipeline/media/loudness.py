@@ -6,15 +6,15 @@ Belongs here: ITU-R BS.1770 and EBU R128 measures of sound in memory or of a fil
 Does not belong here: what loudness a film or a score should have (``media/film.py``, ``providers/local/``).
 """
 
+import functools
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, decode_audio
+from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, decode_audio, louder
 
 Sound = NDArray[np.float32]
 
@@ -122,7 +122,7 @@ def limit(
     return (sound * np.minimum(gain, 1.0)[:, None]).astype(np.float32)
 
 
-@cache
+@functools.cache
 def _between_samples() -> NDArray[np.float32]:
     # The filter that ``resample_poly`` would design anew for each block.
     taps = scipy.signal.firwin(20 * _OVERSAMPLING + 1, 1 / _OVERSAMPLING, window=("kaiser", 5.0))
@@ -138,7 +138,7 @@ def peaks_over_time(sound: Sound) -> NDArray[np.float64]:
     Args:
         sound: Frames × 2 at 48 kHz.
     """
-    own = np.maximum(np.abs(sound[:, 0]), np.abs(sound[:, 1])).astype(np.float64)
+    own = louder(np.abs(sound)).astype(np.float64)
     if not len(own):
         return own
     # Between its samples sound rises by a few decibels at most, so only loud places need a closer look.
@@ -151,7 +151,7 @@ def peaks_over_time(sound: Sound) -> NDArray[np.float64]:
             scipy.signal.resample_poly(sound[before:after], _OVERSAMPLING, 1, axis=0, window=_between_samples())
         )
         finer = finer[_OVERSAMPLING * (start - before) : _OVERSAMPLING * (end - before)]
-        highest = np.maximum(finer[:, 0], finer[:, 1]).reshape(-1, _OVERSAMPLING).max(axis=1)
+        highest = functools.reduce(np.maximum, louder(finer).reshape(-1, _OVERSAMPLING).T)
         own[start:end] = np.maximum(own[start:end], highest)
     return own
 

@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Sound
+from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Sound, mono_of
 
 _HOP = SAMPLE_RATE_HZ // 100
 _BANDS = 24
@@ -139,7 +139,7 @@ def _best_place(score: Sound, jump: int, edge: int) -> int:
 
 def _features(score: Sound) -> Floats:
     """A row each hundredth of a second: the spectrum's shape, and how much louder it becomes."""
-    mono = score.mean(axis=1).astype(np.float64)
+    mono = mono_of(score).astype(np.float64)
     size = 4096
     hops = len(mono) // _HOP
     padded = np.pad(mono, (size // 2, size))

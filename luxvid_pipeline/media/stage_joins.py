@@ -20,7 +20,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from luxvid_pipeline.domain.errors import MediaError, StorageError
-from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Pcm, Sound, decode_audio, to_pcm, to_sound
+from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Pcm, Sound, decode_audio, mono_of, to_pcm, to_sound
 from luxvid_pipeline.media.loudness import limit
 
 SEAM_S = 0.012
@@ -242,7 +242,7 @@ def _rms(sound: Sound) -> float:
 
 def _mono(sound: Sound) -> Floats:
     """The middle, below 4 kHz: what a codec leaves most alike."""
-    middle = sound.mean(axis=1).astype(np.float64)
+    middle = mono_of(sound).astype(np.float64)
     if len(middle) < 64:
         return middle
     return np.asarray(

@@ -15,8 +15,12 @@ from luxvid_pipeline.media.film import inspect_film
 from luxvid_pipeline.media.sheets import frames_of
 from luxvid_pipeline.resources.approvals import opened_approvals
 from luxvid_pipeline_tests.conftest import open_studio
+from luxvid_pipeline_tests.fakes import FakeSelector
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 REQUIRED = {"LUXVID_APPROVAL": "required"}
+SHOWN = ("1-arrival", "7-farewell")
 
 
 @pytest.fixture
@@ -26,13 +30,22 @@ def waiting(directed):
     return directed
 
 
-@pytest.fixture(scope="session")
+def open_short(base, ready_clip):
+    """A studio whose film has two scenes: what an animatic is shows in two as in seven."""
+    studio = open_studio(base, ready_clip)
+    studio.overrides["pair_selector"] = FakeSelector(leave_out=set(SCENE_KEYS) - set(SHOWN))
+    studio.overrides["pair_selector"].engine = "fake/short-selector"
+    studio.environment = REQUIRED
+    return studio
+
+
+@pytest.fixture(scope="module")
 def shown_home(tmp_path_factory, directed_home, ready_clip):
     base = tmp_path_factory.mktemp("shown") / "studio"
     shutil.copytree(directed_home, base)
-    studio = open_studio(base, ready_clip)
-    studio.environment = REQUIRED
+    studio = open_short(base, ready_clip)
     with studio.instance:
+        studio.direct()
         studio.run("animatic_job")
     return base
 
@@ -41,8 +54,7 @@ def shown_home(tmp_path_factory, directed_home, ready_clip):
 def shown(tmp_path, shown_home, ready_clip):
     """The same with an animatic."""
     shutil.copytree(shown_home, tmp_path / "studio")
-    studio = open_studio(tmp_path / "studio", ready_clip)
-    studio.environment = REQUIRED
+    studio = open_short(tmp_path / "studio", ready_clip)
     with studio.instance:
         yield studio
 
@@ -162,8 +174,8 @@ def test_a_decision_says_who_what_when_and_at_which_estimate(waiting):
 def test_the_animatic_is_the_film_at_a_quarter_of_its_pixels(shown):
     told = shown.latest("animatic")
     facts = inspect_film(shown.store.open("animatic/villa-test/animatic.mp4"))
-    assert (facts.width_px, facts.height_px, facts.frames) == (960, 540, 7 * 2 * 30)
-    assert (told["duration_s"], told["scenes"]) == (14.0, list(SCENE_KEYS))
+    assert (facts.width_px, facts.height_px, facts.frames) == (960, 540, 2 * 2 * 30)
+    assert (told["duration_s"], told["scenes"]) == (4.0, list(SHOWN))
     assert (told["approval"], told["estimate_low_usd"], told["estimate_high_usd"]) == ("missing", 0.0, 0.0)
     assert (told["cost_usd"], told["engine"], told["reused"]) == (0.0, "local", False)
     assert told["preview"].count("data:image/jpeg") == 2

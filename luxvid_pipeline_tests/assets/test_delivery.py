@@ -27,6 +27,8 @@ from luxvid_pipeline_tests.conftest import open_studio
 from luxvid_pipeline_tests.fakes import FakeSelector
 from luxvid_pipeline_tests.studio import Studio
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 SHOWN = ("1-arrival", "7-farewell")
 JUMPS = "local jumps"
 LEFT_OUT = ("2-bedroom", "3-vanity", "4-bath", "5-living", "6-lifestyle")

@@ -22,6 +22,8 @@ from luxvid_pipeline.ledger.approvals import SqlApprovals
 from luxvid_pipeline.providers.local.composer import LocalComposer
 from luxvid_pipeline.resources.approvals import ListingApprovals
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 JOBS = {stage: job.name for stage, job in STAGE_JOBS.items() if stage != "delivery"}
 
 

@@ -12,6 +12,8 @@ from luxvid_pipeline.media.audio import (
     SAMPLE_RATE_HZ,
     decode_audio,
     find_clicks,
+    louder,
+    mono_of,
     read_flac,
     to_pcm,
     to_sound,
@@ -85,3 +87,11 @@ def test_a_waveform_is_a_picture_with_a_mark_for_each_stage_there_is(tmp_path):
     ink = (image[60:240, :, 0] > 150).sum(axis=0)
     assert ink[660:1200].mean() > 2 * ink[80:620].mean()
     assert waveform_png(tmp_path / "score.flac", (2.0, 2.0)) == picture
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_greater_and_the_mean_of_both_channels_are_numpys_own(dtype):
+    sound = np.random.default_rng(3).normal(0, 0.3, (5000, 2)).astype(dtype)
+    for ours, numpys in ((louder(sound), sound.max(axis=1)), (mono_of(sound), sound.mean(axis=1))):
+        assert ours.dtype == numpys.dtype
+        assert np.array_equal(ours, numpys)

@@ -6,6 +6,7 @@ Does not belong here: loudness and true peak (``media/loudness.py``), joining st
 """
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from luxvid_pipeline.domain.measured import SoundMeasures, StageJoin
-from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Sound, decode_audio, find_clicks
+from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Sound, decode_audio, find_clicks, mono_of
 from luxvid_pipeline.media.loudness import loudness_of
 
 Floats = NDArray[np.float64]
@@ -75,7 +76,7 @@ def measures_of(sound: Sound, *, stage_seconds: Sequence[float] = (), fade_s: fl
 def _silences(sound: Sound, fade_s: float) -> tuple[tuple[float, float], ...]:
     hop = round(0.01 * SAMPLE_RATE_HZ)
     count = len(sound) // hop
-    power = np.square(sound[: count * hop], dtype=np.float64).mean(axis=1).reshape(count, hop).mean(axis=1)
+    power = mono_of(np.square(sound[: count * hop], dtype=np.float64)).reshape(count, hop).mean(axis=1)
     quiet = power < 10 ** (_SILENT_DB / 10)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8)))
     end_s = len(sound) / SAMPLE_RATE_HZ
@@ -92,7 +93,7 @@ def _joins(sound: Sound, stage_seconds: Sequence[float], clicks: Sequence[float]
     if not boundaries:
         return ()
     bands = _bands(sound)
-    mono = sound.mean(axis=1).astype(np.float64)
+    mono = mono_of(sound).astype(np.float64)
     span = round(_BESIDE_S / _HOP_S)
     places = np.arange(span, len(bands) - span)
     timbres = _timbre_jumps(bands, places, span)
@@ -137,20 +138,25 @@ def _carried_db(mono: Floats, at_s: float) -> float:
     return float(np.median(_db(still) - _db(before[strong])))
 
 
+@cache
+def _hanning(samples: int) -> Floats:
+    return np.hanning(samples)
+
+
 def _spectrum(mono: Floats, at_s: float) -> Floats:
     start = round(at_s * SAMPLE_RATE_HZ) - _PARTIAL_FRAME // 2
     part = mono[max(0, start) : start + _PARTIAL_FRAME]
     part = np.pad(part, (max(0, -start), _PARTIAL_FRAME - len(part) - max(0, -start)))
-    return np.square(np.abs(np.fft.rfft(part * np.hanning(_PARTIAL_FRAME)))) / _PARTIAL_FRAME
+    return np.square(np.abs(np.fft.rfft(part * _hanning(_PARTIAL_FRAME)))) / _PARTIAL_FRAME
 
 
 def _bands(sound: Sound) -> Floats:
     """Power in thirds of an octave every 50 ms; shape ``(n, bands)``, linear."""
     hop = round(_HOP_S * SAMPLE_RATE_HZ)
-    mono = sound.mean(axis=1).astype(np.float64)
+    mono = mono_of(sound).astype(np.float64)
     padded = np.pad(mono, _FRAME // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::hop]
-    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(_FRAME), axis=1)))
+    power = np.square(np.abs(np.fft.rfft(frames * _hanning(_FRAME), axis=1)))
     hertz = np.fft.rfftfreq(_FRAME, 1 / SAMPLE_RATE_HZ)
     count = round(np.log2(_HIGHEST_HZ / _LOWEST_HZ) * _BANDS_A_OCTAVE)
     edges = np.searchsorted(hertz, _LOWEST_HZ * 2 ** (np.arange(count + 1) / _BANDS_A_OCTAVE))

@@ -20,12 +20,10 @@ to any host and follows no redirects.
 import asyncio
 import base64
 import binascii
-import functools
 import hashlib
 import json
 import random
 import re
-import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -40,6 +38,7 @@ from pydantic.v1 import ValidationError
 from replicate.client import Client
 
 from luxvid_pipeline.providers.replicate.failures import Kind, VendorFailureError, http_failure
+from luxvid_pipeline.providers.trust import trusted_certificates
 
 BASE_URL = "https://api.replicate.com"
 
@@ -558,14 +557,8 @@ def _unreachable(error: Exception) -> VendorFailureError:
     return VendorFailureError(Kind.UNREACHABLE, f"{type(error).__name__}: {what}", surely_unheard=unheard)
 
 
-@functools.cache
-def _trust() -> ssl.SSLContext:
-    """The certificates that are trusted: read once, since that takes longer than a request to a vendor nearby."""
-    return httpx.create_ssl_context()
-
-
 def _plain_transport() -> httpx.AsyncBaseTransport:
-    return httpx.AsyncHTTPTransport(verify=_trust())
+    return httpx.AsyncHTTPTransport(verify=trusted_certificates())
 
 
 def _path(url: str) -> str:

@@ -19,6 +19,7 @@ from typing import Any, cast
 import openai
 
 from luxvid_pipeline.media.thumbnails import Thumbnail
+from luxvid_pipeline.providers.trust import trusted_certificates
 from luxvid_pipeline.providers.vision.failures import (
     CUT_OFF,
     NO_JSON,
@@ -79,7 +80,7 @@ class ChatWire:
             base_url=base_url,
             max_retries=0,
             default_headers={"Connection": "close"},
-            http_client=openai.DefaultHttpxClient(follow_redirects=False),
+            http_client=openai.DefaultHttpxClient(follow_redirects=False, verify=trusted_certificates()),
         )
 
     def close(self) -> None:
