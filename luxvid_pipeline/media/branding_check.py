@@ -13,9 +13,11 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from av import VideoFrame
 from av.error import FFmpegError
 from numpy.typing import NDArray
 from PIL import Image
@@ -121,7 +123,7 @@ class BrandingSearch:
         """
         found = [*words_in_name(path.name, self._identity), *words_in_file(path, self._identity)]
         if self._cards or self._overlays or (self._logo is not None and for_logo):
-            greys = [_grey(picture) for picture in _pictures(path, pictures)]
+            greys = _pictures(path, pictures)
             logo = self._logo if for_logo else None
             found += [BrandingFinding(file=path.name, where="picture", what=what) for what in self._shown(greys, logo)]
         return tuple(found)
@@ -388,7 +390,7 @@ def _grey(picture: Picture) -> Picture:
 
 
 def _pictures(path: Path, count: int) -> list[Picture]:
-    """Return pictures from all over a file, the short side ``_SHORT_PX`` long; none for a text or a sound."""
+    """Return pictures from all over a file, grey, the short side ``_SHORT_PX`` long; none for a text or a sound."""
     kind = path.suffix.lower()
     if kind in _FILMS:
         return _key_frames(path, count)
@@ -398,7 +400,7 @@ def _pictures(path: Path, count: int) -> list[Picture]:
         with Image.open(path) as opened:
             total = getattr(opened, "n_frames", 1)
             shown = sorted({round(place * (total - 1) / max(1, count - 1)) for place in range(count)})
-            return [np.asarray(_small(opened, number)) for number in shown]
+            return [_grey(np.asarray(_small(opened, number))) for number in shown]
     except (OSError, ValueError) as error:
         raise MediaError(f"{path}: the picture cannot be read: {error}") from error
 
@@ -409,21 +411,25 @@ def _small(opened: Image.Image, number: int) -> Image.Image:
 
 
 def _key_frames(path: Path, count: int) -> list[Picture]:
-    """Return key frames at equal distances, the first and the last among them; no other frame is decoded."""
+    """Return key frames at equal distances, grey, the first and the last among them; no other frame is decoded."""
     try:
         with open_without_decoding(path) as container:
             stream = container.streams.video[0]
             places = [packet.pts for packet in container.demux(stream) if packet.is_keyframe and packet.pts is not None]
             places.sort()
             wanted = sorted({round(place * (len(places) - 1) / max(1, count - 1)) for place in range(count)})
-            width, height = _looked_at_size(stream.width, stream.height)
-            pictures: list[Picture] = []
-            for place in wanted:
-                frame = key_frame(container, stream, places[place]).reformat(width=width, height=height, format="rgb24")
-                pictures.append(np.asarray(frame.to_ndarray(), dtype=np.uint8))
-            return pictures
+            size = _looked_at_size(stream.width, stream.height)
+            return [_small_luma(key_frame(container, stream, places[place]), size) for place in wanted]
     except (FFmpegError, OSError, IndexError, ValueError) as error:
         raise MediaError(f"{path}: no pictures can be read from it: {error}") from error
+
+
+def _small_luma(frame: VideoFrame, size: tuple[int, int]) -> Picture:
+    """A frame's luma in another size, from video range to full."""
+    plane: Any = frame.planes[0]  # a buffer, which its stub does not say
+    luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+    small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.convertScaleAbs(small, alpha=255 / 219, beta=-16 * 255 / 219), np.uint8)
 
 
 def _looked_at_size(width: int, height: int) -> tuple[int, int]:

@@ -107,18 +107,27 @@ class Ink:
             for band in bands:
                 below = plane[band.rows, band.columns]
                 # OpenCV rounds to the nearest whole value, and its sums stay within what a byte holds.
-                shown = cv2.multiply(below, 1 - strength * band.alpha, dtype=cv2.CV_32F)
+                through = band.through if strength == 1 else 1 - strength * band.alpha
+                shown = cv2.multiply(below, through, dtype=cv2.CV_32F)
                 below[...] = cv2.convertScaleAbs(cv2.scaleAdd(band.colour, strength, shown))
 
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """A stretch of rows of one plane that an overlay covers: its colour, times how much it covers, and that alone."""
+    """A stretch of rows of one plane that an overlay covers.
+
+    Attributes:
+        rows, columns: Where.
+        colour: Its colour, times how much it covers.
+        alpha: How much it covers.
+        through: How much is seen through it.
+    """
 
     rows: slice
     columns: slice
     colour: NDArray[np.float32]
     alpha: NDArray[np.float32]
+    through: NDArray[np.float32]
 
 
 def _band(layer: NDArray[np.float32], plane: int, place: tuple[slice, slice], corner: tuple[int, int]) -> _Band:
@@ -129,6 +138,7 @@ def _band(layer: NDArray[np.float32], plane: int, place: tuple[slice, slice], co
         slice(columns.start + corner[1], columns.stop + corner[1]),
         layer[rows, columns, plane].copy(),
         layer[rows, columns, 3].copy(),
+        1 - layer[rows, columns, 3],
     )
 
 
