@@ -4,7 +4,9 @@ Belongs here: the row for ``python -m benchmarks``; delivering as ``luxvid deliv
 Does not belong here: one scene's pictures (``package_row.py``).
 
 Counted is the processor time of the whole command, Python's start and Dagster included, in four shapes. The encoder
-alone gets frames of the same parts from memory, right after each scene was made, so that both see the same machine.
+alone gets frames of the same parts from memory, right after each scene was made, so that both see the same machine:
+thirty of each part, as its encoder was given them (``_Keeps``), now from its beginning, now from its middle or end,
+since a move begins slowly and the slow part of it is less work. Keeping them is not counted.
 """
 
 import json
@@ -14,13 +16,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import zlib
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from benchmarks.package_row import STRETCH
 from benchmarks.whole_film_row import EXAMPLE
 from luxvid_pipeline.assets import package_maker
+from luxvid_pipeline.media import part_runs
+from luxvid_pipeline.media.encode import ClipWriter, Frame
 from luxvid_pipeline.media.part_runs import PartOrder
 
 
@@ -64,6 +74,40 @@ def _run(arguments: Sequence[str], environment: dict[str, str]) -> str:
     return done.stdout
 
 
+class _Keeps(ClipWriter):
+    """A writer that keeps the frames of one run of its part; the time that takes is told apart."""
+
+    folder = Path()
+    seconds = 0.0
+    _telling = threading.Lock()
+
+    def __init__(self, into: Path, *args: Any, **options: Any) -> None:
+        super().__init__(into, *args, **options)
+        part, _, run = into.name.rpartition(".")
+        runs = 2 if "captioned" in part else 4
+        self._kept: list[Frame] | None = [] if int(run) == zlib.crc32(part.encode()) % runs else None
+        self._name = f"{part}.npy"
+
+    def write(self, frame: Frame) -> None:
+        self._keep(frame)
+        super().write(frame)
+
+    def show(self, frame: Frame) -> "Future[Frame]":
+        self._keep(frame)
+        return super().show(frame)
+
+    def _keep(self, frame: Frame) -> None:
+        if self._kept is None:
+            return
+        start = time.thread_time()
+        self._kept.append(frame.copy())
+        if len(self._kept) == STRETCH:
+            np.save(_Keeps.folder / self._name, np.stack(self._kept))
+            self._kept = None
+        with _Keeps._telling:
+            _Keeps.seconds += time.thread_time() - start
+
+
 class _Beside:
     """Has the parts encoded again as soon as they are made, by another process, and keeps the account of it."""
 
@@ -74,17 +118,18 @@ class _Beside:
 
     def parts(self, source: Any, orders: Sequence[PartOrder], *args: Any, **kwargs: Any) -> None:
         self._make_parts(source, orders, *args, **kwargs)
-        self._encode(orders)
+        self._encode([(_Keeps.folder / f"{order.into.name}.npy", order) for order in orders])
 
     def card(self, source: Any, orders: Sequence[PartOrder], *args: Any, **kwargs: Any) -> None:
         self._make_card(source, orders, *args, **kwargs)
-        self._encode(orders)
+        self._encode([(order.into, order) for order in orders])
 
-    def _encode(self, orders: Sequence[PartOrder]) -> None:
+    def _encode(self, kept: Sequence[tuple[Path, PartOrder]]) -> None:
         start = time.monotonic()
-        self.frames += sum(order.frames for order in orders)
+        self.frames += sum(order.frames for _, order in kept)
         command = [sys.executable, "-m", "benchmarks.package_row"]
-        command += [word for order in orders for word in (str(order.into), str(order.frames))]
+        for file, order in kept:
+            command += [str(file), str(order.frames), str(part_runs.SLOW_DETAIL if order.part.slow else 1.0)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         said = process.stdout.read() if process.stdout is not None else ""
         _, status, used = os.wait4(process.pid, 0)
@@ -93,6 +138,9 @@ class _Beside:
             raise RuntimeError("encoding alone failed")
         self.encoder_s += float(said)
         self.others_s += used.ru_utime + used.ru_stime
+        for file, _ in kept:
+            if file.suffix == ".npy":
+                file.unlink()
         self.wall_s += time.monotonic() - start
 
 
@@ -101,16 +149,19 @@ def _deliver(listing: str) -> None:
 
     beside = _Beside()
     package_maker.make_parts, package_maker.make_card = beside.parts, beside.card
+    part_runs.ClipWriter = _Keeps  # pyright: ignore[reportPrivateImportUsage]
     sys.argv = ["luxvid", "deliver", listing, "--json"]
-    try:
-        main()
-    except SystemExit as ended:
-        if ended.code:
-            raise
+    with tempfile.TemporaryDirectory() as folder:
+        _Keeps.folder = Path(folder)
+        try:
+            main()
+        except SystemExit as ended:
+            if ended.code:
+                raise
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     used = sum(each.ru_utime + each.ru_stime for each in (own, children))
     told = {
-        "package_s": used - beside.others_s,
+        "package_s": used - beside.others_s - _Keeps.seconds,
         "encoder_s": beside.encoder_s,
         "frames": beside.frames,
         "beside_wall_s": beside.wall_s,

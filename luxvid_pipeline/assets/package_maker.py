@@ -234,7 +234,6 @@ class PackageMaker:
         self._parts: dict[Part, StoredFile] = {}
         self._overlays: dict[tuple[str, Shape], str] = {}
         self._opened: dict[str, Path] = {}
-        self._composed: tuple[Cut, Sound] | None = None
         self._played: tuple[Cut, Sound] | None = None
 
     def make(self) -> Package:
@@ -614,7 +613,6 @@ class PackageMaker:
                 "scenes": [window.scene for window in cut.windows],
                 "seconds": [round(seconds, 4) for seconds in cut.stage_seconds],
                 "card": cut.card_frames,
-                **({"rings_out": True} if self._composes(cut) and self._plays_like(cut) is not cut else {}),
                 "code": CODE_VERSION,
             }
         )
@@ -622,22 +620,12 @@ class PackageMaker:
     def _composes(self, cut: Cut) -> bool:
         return cut.preset is not Preset.FILM and self._score.composer is not None
 
-    def _plays_like(self, cut: Cut) -> Cut:
-        """The cut whose music a cut plays: one that shows the same and no card; the card lets it ring out."""
-        shown = [(window.scene, window.frames) for window in cut.windows]
-        plain = (each for each in self._plan.cuts if each.preset is cut.preset and not each.card_frames)
-        return next((each for each in plain if [(one.scene, one.frames) for one in each.windows] == shown), cut)
-
     def _sound(self, cut: Cut) -> Sound:
         """The score as long as a cut: composed for it where that costs nothing, else the kept one cut or rung out."""
-        card_s = float(Fraction(cut.card_frames) / cut.fps)
         if self._composes(cut) and self._score.composer is not None:
-            like = self._plays_like(cut)
-            if self._composed is None or self._composed[0] != like:
-                self._composed = None  # before the next is composed beside it
-                self._composed = like, self._compose(like, self._score.composer)
-            return self._composed[1] if like is cut else ring_out(self._composed[1], card_s)
+            return self._compose(cut, self._score.composer)
         score = decode_audio(self._store.open(self._score.stored.key))
+        card_s = float(Fraction(cut.card_frames) / cut.fps)
         if cut.preset is not Preset.FILM and not self._score.silent:
             score = recut(score, cut.seconds - card_s)
         return ring_out(score, card_s) if card_s and not self._score.silent else score

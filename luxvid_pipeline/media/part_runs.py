@@ -26,7 +26,7 @@ from luxvid_pipeline.media.encode import ClipWriter, Frame, gop_frames
 from luxvid_pipeline.media.film import Stretch, join_packets
 from luxvid_pipeline.media.overlays import Ink, Overlay
 
-_SLOW_DETAIL = 1.25
+SLOW_DETAIL = 1.25
 """Bits of a part at half pace over those at its own: the eye follows a slower picture better. With as many as all else,
 scenes had VMAF 94.0 and more, where 95 is wanted."""
 
@@ -141,7 +141,7 @@ class PartWriter:
         if self._writer is None:
             path = self.order.into.with_name(f"{self.order.into.name}.{len(self._runs)}")
             self._runs.append(path)
-            detail = _SLOW_DETAIL if self.order.part.slow else 1.0
+            detail = SLOW_DETAIL if self.order.part.slow else 1.0
             writer = ClipWriter(path, self._size, doing=self._doing, threads=self._threads, detail=detail, at_once=True)
             self._writer = writer.__enter__()
         return self._writer
