@@ -32,7 +32,7 @@ _PARTS = (
     (Shape.SQUARE, 1080),
     (Shape.PORTRAIT, 1080),
 )
-STRETCH = 30
+_STRETCH = 30
 _FRAMES = FULL_HD.frames(4.0)
 
 
@@ -69,42 +69,28 @@ def measure() -> list[dict[str, Any]]:
     ]
 
 
-def encode_again(file: Path, into: Path, count: int, *, detail: float = 1.0) -> float:
-    """Return the seconds of processor that encoding ``count`` frames like a part's takes, from memory.
-
-    Args:
-        file: The part; or, ending in ``.npy``, frames that were kept as its encoder was given them. Decoded frames are
-            3 % less work: what the encoder found too fine is gone from them.
-        into: Where to write.
-        count: How many; the frames are played there and back.
-        detail: As ``ClipWriter`` takes it.
-    """
-    frames = list(np.load(file, mmap_mode=None)) if file.suffix == ".npy" else _decoded(file)
-    there_and_back = [*frames, *frames[::-1]]
-    film = FilmFormat(width_px=frames[0].shape[1], height_px=frames[0].shape[0] * 2 // 3, fps=FULL_HD.fps)
-    start = time.process_time()
-    with ClipWriter(into, film, detail=detail) as writer:
-        for number in range(count):
-            writer.write(there_and_back[number % len(there_and_back)])
-    return time.process_time() - start
-
-
-def _decoded(file: Path) -> list[Frame]:
+def encode_again(file: Path, into: Path, count: int) -> float:
+    """Return the seconds of processor that encoding ``count`` frames like a part's takes, from memory."""
     frames: list[Frame] = []
     with av.open(str(file)) as container:
         for frame in container.decode(video=0):
             frames.append(np.asarray(frame.to_ndarray(format="yuv420p"), np.uint8))
-            if len(frames) == STRETCH:
+            if len(frames) == _STRETCH:
                 break
-    return frames
+    there_and_back = [*frames, *frames[::-1]]
+    film = FilmFormat(width_px=frames[0].shape[1], height_px=frames[0].shape[0] * 2 // 3, fps=FULL_HD.fps)
+    start = time.process_time()
+    with ClipWriter(into, film) as writer:
+        for number in range(count):
+            writer.write(there_and_back[number % len(there_and_back)])
+    return time.process_time() - start
 
 
 def _all_again(words: Sequence[str]) -> float:
     with tempfile.TemporaryDirectory() as directory:
         again = Path(directory) / "again.mp4"
         return sum(
-            encode_again(Path(file), again, int(count), detail=float(detail))
-            for file, count, detail in zip(words[::3], words[1::3], words[2::3], strict=True)
+            encode_again(Path(file), again, int(count)) for file, count in zip(words[::2], words[1::2], strict=True)
         )
 
 

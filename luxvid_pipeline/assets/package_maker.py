@@ -46,7 +46,7 @@ from luxvid_pipeline.domain.proof import FileFacts, PackageFacts, SegmentFacts, 
 from luxvid_pipeline.domain.storyboard import Shot
 from luxvid_pipeline.io_managers.store import MediaStore, StoredFile
 from luxvid_pipeline.media.audio import SAMPLE_RATE_HZ, Sound, decode_audio
-from luxvid_pipeline.media.film import Stretch, encode_silence, join_packets, master_sound
+from luxvid_pipeline.media.film import Master, Stretch, encode_silence, join_packets
 from luxvid_pipeline.media.logos import Logo
 from luxvid_pipeline.media.loudness import Loudness
 from luxvid_pipeline.media.measures.delivery import inspect_file
@@ -235,6 +235,7 @@ class PackageMaker:
         self._overlays: dict[tuple[str, Shape], str] = {}
         self._opened: dict[str, Path] = {}
         self._played: tuple[Cut, Sound] | None = None
+        self._mastered: tuple[tuple[Cut, float, float], Master] | None = None
 
     def make(self) -> Package:
         """Make what is missing and return what is there. It goes out once :func:`release` has listed it.
@@ -252,7 +253,7 @@ class PackageMaker:
             cuts = list(dict.fromkeys(cut for cut, _ in wanted))
             tracks = {
                 track: beside.submit(self._track, *track, scratch)
-                for track in sorted(wanted, key=lambda track: cuts.index(track[0]))
+                for track in sorted(wanted, key=lambda track: (cuts.index(track[0]), track[1].loudness_lufs))
             }
             try:
                 self._make_parts(missing)
@@ -588,21 +589,22 @@ class PackageMaker:
         if self._score.silent:
             heard = encode_silence(samples, wav, aac)
         else:
+            heard = self._master(cut, samples, target).encode(wav, aac, bitrate_bps=target.audio_bitrate_bps)
+        wav.unlink(missing_ok=True)
+        return _Track(aac=aac, samples=samples, loudness=heard)
+
+    def _master(self, cut: Cut, samples: int, target: Target) -> Master:
+        """A cut's sound as loud as a target wants it; targets that differ in their bit rate alone share it."""
+        wanted = cut, target.loudness_lufs, target.ceiling_dbtp
+        if self._mastered is None or self._mastered[0] != wanted:
+            self._mastered = None
             if self._played is None or self._played[0] != cut:
                 self._played = None  # before the next is composed beside it
                 self._played = cut, self._sound(cut)
-            heard = master_sound(
-                self._played[1],
-                samples,
-                wav,
-                aac,
-                self._score.stored.key,
-                loudness_lufs=target.loudness_lufs,
-                ceiling_dbtp=target.ceiling_dbtp,
-                bitrate_bps=target.audio_bitrate_bps,
-            )
-        wav.unlink(missing_ok=True)
-        return _Track(aac=aac, samples=samples, loudness=heard)
+            sound, name = self._played[1], self._score.stored.key
+            loudness, ceiling = target.loudness_lufs, target.ceiling_dbtp
+            self._mastered = wanted, Master(sound, samples, name, loudness_lufs=loudness, ceiling_dbtp=ceiling)
+        return self._mastered[1]
 
     def _sound_digest(self, cut: Cut) -> str:
         return digest(

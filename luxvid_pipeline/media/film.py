@@ -425,50 +425,74 @@ def master_sound(
         MediaError: It is silent, or no gain brings it there.
     """
     with memory_reused():
-        return _mastered(_fitted(score, samples), wav, aac, name, loudness_lufs, ceiling_dbtp, bitrate_bps, progress)
+        master = Master(score, samples, name, loudness_lufs=loudness_lufs, ceiling_dbtp=ceiling_dbtp)
+        return master.encode(wav, aac, bitrate_bps=bitrate_bps, progress=progress)
 
 
-def _mastered(
-    sound: Sound,
-    wav: Path,
-    aac: Path,
-    name: str,
-    loudness_lufs: float,
-    ceiling_dbtp: float,
-    bitrate_bps: int,
-    progress: Callable[[float], None],
-) -> Loudness:
-    own_lufs = integrated_lufs(sound)
-    if own_lufs <= SILENCE_LUFS + 5:
-        raise MediaError(f"{name}: the score is silent; run the asset soundtrack again")
-    gain_db, below_dbtp = loudness_lufs - own_lufs, ceiling_dbtp - _HEADROOM_DB
-    heard = Loudness(integrated_lufs=SILENCE_LUFS, true_peak_dbtp=0.0, range_lu=0.0)
-    peaks = peaks_over_time(sound)
+class Master:
+    """A score cut to a film's length, faded and brought to a loudness; encoded at whatever bit rates are wanted."""
 
-    def limited(gain_db: float) -> Sound:
-        gain = 10 ** (gain_db / 20)
-        return limit((sound * gain).astype(np.float32), below_dbtp, peaks=peaks * gain)
+    def __init__(self, score: Sound, samples: int, name: str, *, loudness_lufs: float, ceiling_dbtp: float) -> None:
+        """Bring it there; the arguments are those of :func:`master_sound`.
 
-    for tried in range(_ROUNDS):
+        Raises:
+            MediaError: It is silent.
+        """
+        self._sound = _fitted(score, samples)
+        own_lufs = integrated_lufs(self._sound)
+        if own_lufs <= SILENCE_LUFS + 5:
+            raise MediaError(f"{name}: the score is silent; run the asset soundtrack again")
+        self._name, self._loudness_lufs, self._ceiling_dbtp = name, loudness_lufs, ceiling_dbtp
+        self._peaks = peaks_over_time(self._sound)
+        self._below_dbtp = ceiling_dbtp - _HEADROOM_DB
+        self._mastered, self._gain_db = self._limited(loudness_lufs - own_lufs, self._below_dbtp)
+
+    def encode(
+        self,
+        wav: Path,
+        aac: Path,
+        *,
+        bitrate_bps: int = AUDIO_BITRATE_BPS,
+        progress: Callable[[float], None] = ignore_progress,
+    ) -> Loudness:
+        """Encode it, and again until what decodes is as loud as it should be.
+
+        Raises:
+            MediaError: No gain brings it there.
+        """
+        heard = Loudness(integrated_lufs=SILENCE_LUFS, true_peak_dbtp=0.0, range_lu=0.0)
+        mastered, gain_db, below_dbtp = self._mastered, self._gain_db, self._below_dbtp
+        for tried in range(_ROUNDS):
+            if tried:
+                mastered, gain_db = self._limited(gain_db, below_dbtp)
+            heard = _encode_aac(mastered, wav, aac, bitrate_bps)
+            progress((tried + 1) / _ROUNDS)
+            off_lu = self._loudness_lufs - heard.integrated_lufs
+            if abs(off_lu) <= _CLOSE_ENOUGH_LU and heard.true_peak_dbtp <= self._ceiling_dbtp:
+                return heard
+            gain_db += off_lu
+            below_dbtp -= max(0.0, heard.true_peak_dbtp - self._ceiling_dbtp + 0.1)
+        if abs(self._loudness_lufs - heard.integrated_lufs) <= 1.0 and heard.true_peak_dbtp <= self._ceiling_dbtp:
+            return heard
+        raise MediaError(
+            f"{self._name}: cannot be brought to {self._loudness_lufs:g} LUFS under {self._ceiling_dbtp:g} dBTP "
+            f"(reached {heard.integrated_lufs:.1f} LUFS, {heard.true_peak_dbtp:.1f} dBTP); choose another score"
+        )
+
+    def _limited(self, gain_db: float, below_dbtp: float) -> tuple[Sound, float]:
+        """The sound with a gain, under a ceiling, and that gain: more where the limiter makes the whole softer."""
+
+        def limited(gain_db: float) -> Sound:
+            gain = 10 ** (gain_db / 20)
+            return limit((self._sound * gain).astype(np.float32), below_dbtp, peaks=self._peaks * gain)
+
         mastered = limited(gain_db)
-        # A limiter that takes something off makes the whole softer: once more before the dear part, the encoder.
-        softer_lu = loudness_lufs - integrated_lufs(mastered)
+        # Once more before the dear part, the encoder.
+        softer_lu = self._loudness_lufs - integrated_lufs(mastered)
         if abs(softer_lu) > _NOT_HEARD_LU:
             gain_db += softer_lu
             mastered = limited(gain_db)
-        heard = _encode_aac(mastered, wav, aac, bitrate_bps)
-        progress((tried + 1) / _ROUNDS)
-        off_lu = loudness_lufs - heard.integrated_lufs
-        if abs(off_lu) <= _CLOSE_ENOUGH_LU and heard.true_peak_dbtp <= ceiling_dbtp:
-            return heard
-        gain_db += off_lu
-        below_dbtp -= max(0.0, heard.true_peak_dbtp - ceiling_dbtp + 0.1)
-    if abs(loudness_lufs - heard.integrated_lufs) <= 1.0 and heard.true_peak_dbtp <= ceiling_dbtp:
-        return heard
-    raise MediaError(
-        f"{name}: cannot be brought to {loudness_lufs:g} LUFS under {ceiling_dbtp:g} dBTP "
-        f"(reached {heard.integrated_lufs:.1f} LUFS, {heard.true_peak_dbtp:.1f} dBTP); choose another score"
-    )
+        return mastered, gain_db
 
 
 def encode_silence(samples: int, wav: Path, aac: Path) -> Loudness:
