@@ -25,7 +25,6 @@ from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.media.clips import PlanPhotos, draw_clip
 from luxvid_pipeline.media.encode import ClipWriter, gop_frames
 from luxvid_pipeline.media.film import Stretch, join_packets
-from luxvid_pipeline.media.memory import memory_reused
 
 _GROUPS = 4
 """Groups of pictures in a stretch: two seconds, so a scene of four is drawn by two cores."""
@@ -82,7 +81,7 @@ def shoot_plan(
         if failed.is_set():
             return
         try:
-            with _CORES, memory_reused(), ClipWriter(part, film, doing=doing, threads=1, at_once=True) as writer:
+            with _CORES, ClipWriter(part, film, doing=doing, threads=1, at_once=True) as writer:
                 draw_clip(plan, photos, film, writer, tell, frames=frames)
         except BaseException:
             failed.set()
