@@ -166,6 +166,13 @@ def test_backfills_always_leave_a_place_for_somebody_else(queue):
     assert len(let_go(queue)) == 3  # of four
 
 
+def test_two_packages_at_a_time_leave_memory_for_two_films(queue):
+    for number in range(4):
+        queued(queue, work_tags(f"villa-{number}", "delivery", Urgency.URGENT))
+        queued(queue, work_tags(f"villa-{number}", "film", Urgency.NORMAL))
+    assert [run.tags["luxvid/stage"] for run in let_go(queue)] == ["delivery", "delivery", "film", "film"]
+
+
 def test_a_pool_bounds_how_many_listings_a_provider_works_for(queue):
     for number in range(3):
         queued(queue, work_tags(f"villa-{number}", "scenes", Urgency.NORMAL), pool="clips")
