@@ -72,7 +72,7 @@ def test_clips_with_and_without_b_frames_follow_each_other(score, tmp_path, monk
     delays: list[int] = []
     for clip in (flicker, moving):
         with open_without_decoding(clip) as container:
-            delays.append(film_module._reordering(film_module.Stretch(clip), container))
+            delays.append(film_module._reordering(film_module._pictures(film_module.Stretch(clip), container)))
     assert delays[0] == 0 < delays[1]
     facts = assemble([flicker, moving, flicker], score, tmp_path / "film.mp4", seconds=(1.5, 1.5, 1.5))
     assert facts.frames == 135
