@@ -16,7 +16,7 @@ class Crew:
     """One thread a core, each of which does what it begins to its end.
 
     A thread for each of two dozen encoders would be stopped many times a frame, and find its caches full of the others'
-    pictures: a sixth more of the processor.
+    pictures: a sixth more of the processor where the machine has other work too.
     """
 
     def __init__(self) -> None:

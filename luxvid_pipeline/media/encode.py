@@ -183,7 +183,7 @@ class _AtOnce:
 
 
 class ClipWriter:
-    """Encodes frames as they come, in a thread of its own; memory does not grow with the clip's length.
+    """Encodes frames as they come, in a thread of its own or at once; memory does not grow with the clip's length.
 
     A context manager: leaving it finishes the file; leaving it by an exception removes the part that was written. The
     file is written where it is asked for; whoever wants it to appear whole moves it into place.

@@ -5,9 +5,9 @@ Does not belong here: drawing a frame (``media/clips.py``), the encoder's settin
 are shot at once (``providers/local/camera.py``).
 
 Groups of pictures are closed, so a clip's second half can be encoded before its first is done, and their packets put
-one after the other. A thread that draws a frame and encodes it keeps a core and its caches to itself: x264's own
-threads beside those that draw take a sixth more of the processor, and leave a fifth of two cores idle. Where a clip is
-divided depends on its length alone, so its bytes do not depend on the machine.
+one after the other. A thread that draws a frame and encodes it keeps a core to itself: beside x264's own threads a clip
+took 2.7 s instead of 2.3 on two cores, and seven of them 4 % more of the processor. Where a clip is divided depends on
+its length alone, so its bytes do not depend on the machine.
 """
 
 import itertools
