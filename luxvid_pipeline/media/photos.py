@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from luxvid_pipeline.domain.errors import StorageError
 from luxvid_pipeline.domain.photos import PhotoRecord, Verdict
 from luxvid_pipeline.domain.ports import Progress, ignore_progress
+from luxvid_pipeline.media.large_files import write_large
 from luxvid_pipeline.media.listing_folder import ListingFolder, shown_name
 from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.media.perceptual_hash import (
@@ -53,6 +54,7 @@ WORKING_QUALITY = 92
 LARGEST_FILE_BYTES = 1_000_000_000
 
 _ID_CHARACTERS = 16
+_TOO_LARGE = "decoding it takes more memory than there is; scale it down"
 _SCRATCH = ".reading-"
 _SCRATCH_IS_STALE_S = 3600.0
 
@@ -86,8 +88,8 @@ def read_photos(
     """
     files = folder.photo_files
     sources = {entry.file: entry.source_url for entry in folder.manifest.photos}
-    reader = _Reader(listing=listing, into=into, known=known or {})
-    with _scratch_in(into) as scratch:
+    with _scratch_in(into) as scratch, ThreadPoolExecutor(1, "keep-original") as keeper:
+        reader = _Reader(listing=listing, into=into, known=known or {}, keeper=keeper)
 
         def read(file: Path, reader: _Reader = reader) -> _Read:
             name, source_url = shown_name(file), sources.get(file.as_posix())
@@ -115,6 +117,8 @@ class _Reader:
     listing: str
     into: Path
     known: Mapping[str, PhotoRecord]
+    keeper: ThreadPoolExecutor
+    """Writes originals while their photos are decoded."""
 
     def local(self, key: str) -> Path:
         """Where the file of a media key of this reading lies."""
@@ -133,34 +137,36 @@ class _Reader:
         before = self.known.get(photo_id)
         if before is not None and self._is_still_there(before):
             return _Read(replace(before, file=name, source_url=source_url))
+        header, refused = _header_or_reason(content, path.suffix)
+        original = self._key("originals", photo_id, ".bin" if header is None else header.suffix)
+        keeping = self.keeper.submit(_keep, self.local(original), content, scratch)
         record = PhotoRecord(
             photo_id=photo_id,
             file=name,
             source_url=source_url,
-            original="",
+            original=original,
             bytes=len(content),
             verdict=Verdict.REFUSED,
+            reason=refused,
         )
-        header: PhotoHeader | None = None
-        suffix = ".bin"
-        try:
-            header = read_header(content, path.suffix)
-            read = self._look(content, header, record, scratch)
-        except RefusedPhotoError as error:
-            header = error.header or header
-            read = _Read(replace(record, reason=error.reason))
-        except MemoryError:
-            read = _Read(replace(record, reason="decoding it takes more memory than there is; scale it down"))
+        read = _Read(record)
         if header is not None:
-            suffix = header.suffix
-            read = _Read(_with_header(read.record, header), read.sketch)
-        original = self._key("originals", photo_id, suffix)
-        _write(self.local(original), content, scratch)
-        return _Read(replace(read.record, original=original), read.sketch)
+            record = _with_header(record, header)
+            read = _Read(record) if refused else self._looked_at(content, header, record, scratch)
+        keeping.result()
+        return read
 
     def _is_still_there(self, record: PhotoRecord) -> bool:
         keys = [key for key in (record.original, record.working) if key]
         return bool(record.original) and all(self.local(key).is_file() for key in keys)
+
+    def _looked_at(self, content: bytes, header: PhotoHeader, record: PhotoRecord, scratch: Path) -> _Read:
+        try:
+            return self._look(content, header, record, scratch)
+        except RefusedPhotoError as error:
+            return _Read(replace(record, reason=error.reason))
+        except MemoryError:
+            return _Read(replace(record, reason=_TOO_LARGE))
 
     def _look(self, content: bytes, header: PhotoHeader, record: PhotoRecord, scratch: Path) -> _Read:
         pixels = decode(content, header)
@@ -213,6 +219,16 @@ def _in_parallel(read: Callable[[Path], _Read], files: Sequence[Path], workers: 
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return [reads[index] for index in range(len(files))]
+
+
+def _header_or_reason(content: bytes, suffix: str) -> tuple[PhotoHeader | None, str]:
+    """What the bytes say of themselves, and why they are refused; empty if they are not."""
+    try:
+        return read_header(content, suffix), ""
+    except RefusedPhotoError as error:
+        return error.header, error.reason
+    except MemoryError:
+        return None, _TOO_LARGE
 
 
 def _with_header(record: PhotoRecord, header: PhotoHeader) -> PhotoRecord:
@@ -301,10 +317,22 @@ def _aspect(read: _Read) -> float:
     return read.record.width_px / read.record.height_px
 
 
+def _keep(path: Path, content: bytes, scratch: Path) -> None:
+    with _whole(path, scratch) as part:
+        write_large(part, content)
+
+
 def _write(path: Path, content: bytes | memoryview, scratch: Path) -> None:
+    with _whole(path, scratch) as part:
+        part.write_bytes(content)
+
+
+@contextmanager
+def _whole(path: Path, scratch: Path) -> Generator[Path]:
+    """A place to write a file that appears under its name only when it is done."""
     part = scratch / f"{threading.get_ident()}-{path.name}"
     try:
-        part.write_bytes(content)
+        yield part
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
