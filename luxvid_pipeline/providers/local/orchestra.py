@@ -22,7 +22,6 @@ class Player:
         spread: How far low and high pitches stand apart, in pans over four octaves.
         send_db: Level into the hall.
         attack_s: Softens the start of each note; 0 leaves the recording's own.
-        release_s: How long a note takes to fade once let go, over the recording's own; 0 leaves that.
         low_cut_hz, high_cut_hz: What the microphone takes.
         soft_hz: Brightness of the softest note; at full velocity nothing is taken away. 0 for no such change.
         octave: Transposition.
@@ -40,7 +39,6 @@ class Player:
     spread: float = 0.0
     send_db: float = -12.0
     attack_s: float = 0.0
-    release_s: float = 0.0
     low_cut_hz: float = 40.0
     high_cut_hz: float = 16_000.0
     soft_hz: float = 0.0
@@ -81,7 +79,7 @@ _STRINGS, _SLOW_STRINGS, _CHOIR, _HORNS, _OBOE, _CLARINET, _FLUTE = 48, 49, 52, 
 _WARM_PAD, _HALO, _KALIMBA, _TAIKO, _SEASHORE = 89, 94, 108, 116, 122
 _BRUSHES, _ORCHESTRA_KIT = 40, 48
 
-_SEA = Player(program=_SEASHORE, gain_db=-15, pan=-0.35, send_db=-16, attack_s=0.8, release_s=2.0)
+_SEA = Player(program=_SEASHORE, gain_db=-15, pan=-0.35, send_db=-16, attack_s=0.8)
 _WATER = ((_SEA, replace(_SEA, gain_db=-17, pan=0.4, attack_s=1.2, octave=-1)),)
 _DISTANT_WATER = ((replace(_SEA, gain_db=-21), replace(_SEA, gain_db=-23, pan=0.4, attack_s=1.2, octave=-1)),)
 _CYMBAL = Player(
@@ -99,26 +97,20 @@ _DRONE = Player(
     gain_db=-13,
     send_db=-18,
     attack_s=0.35,
-    release_s=0.5,
     high_cut_hz=1_200,
     swells=True,
     pan=0.1,
 )
-_STRING_PAD = Player(
-    program=_STRINGS, gain_db=-8, spread=0.9, send_db=-9, attack_s=0.3, release_s=0.7, low_cut_hz=140, swells=True
-)
+_STRING_PAD = Player(program=_STRINGS, gain_db=-8, spread=0.9, send_db=-9, attack_s=0.3, low_cut_hz=140, swells=True)
 _SLOW_PAD = Player(
-    program=_SLOW_STRINGS, gain_db=-8, spread=-0.9, send_db=-9, attack_s=0.4, release_s=0.8, low_cut_hz=140, swells=True
+    program=_SLOW_STRINGS, gain_db=-8, spread=-0.9, send_db=-9, attack_s=0.4, low_cut_hz=140, swells=True
 )
-_GRAND = Player(
-    program=_PIANO, gain_db=-4, spread=0.6, send_db=-14, release_s=0.25, low_cut_hz=45, soft_hz=900, high_cut_hz=11_000
-)
+_GRAND = Player(program=_PIANO, gain_db=-4, spread=0.6, send_db=-14, low_cut_hz=45, soft_hz=900, high_cut_hz=11_000)
 _FELT = Player(
     program=_SOFT_PIANO,
     gain_db=-2,
     spread=0.6,
     send_db=-13,
-    release_s=0.3,
     low_cut_hz=45,
     soft_hz=650,
     high_cut_hz=6_000,
@@ -141,7 +133,6 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         spread=0.4,
                         send_db=-12,
                         attack_s=0.5,
-                        release_s=1.0,
                         low_cut_hz=120,
                     ),
                     Player(
@@ -149,7 +140,6 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         gain_db=-17,
                         send_db=-7,
                         attack_s=0.4,
-                        release_s=0.8,
                         low_cut_hz=180,
                         high_cut_hz=5_000,
                         swells=True,
@@ -164,7 +154,6 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         spread=0.4,
                         send_db=-10,
                         attack_s=0.6,
-                        release_s=1.0,
                         low_cut_hz=150,
                         high_cut_hz=5_000,
                     ),
@@ -173,7 +162,6 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         gain_db=-17,
                         send_db=-7,
                         attack_s=0.4,
-                        release_s=0.8,
                         low_cut_hz=180,
                         high_cut_hz=5_000,
                         swells=True,
@@ -183,16 +171,13 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
             ),
             Part.BASS: (
                 (
-                    Player(
-                        program=_CONTRABASS, gain_db=-12, send_db=-18, attack_s=0.12, release_s=0.4, high_cut_hz=2_500
-                    ),
+                    Player(program=_CONTRABASS, gain_db=-12, send_db=-18, attack_s=0.12, high_cut_hz=2_500),
                     Player(
                         program=_CELLO,
                         gain_db=-16,
                         pan=0.2,
                         send_db=-12,
                         attack_s=0.15,
-                        release_s=0.4,
                         octave=1,
                         high_cut_hz=3_000,
                         from_intensity=0.65,
@@ -208,54 +193,50 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         gain_db=-8,
                         spread=0.7,
                         send_db=-8,
-                        release_s=0.5,
                         soft_hz=700,
                         high_cut_hz=7_000,
                     ),
                 ),
                 (
                     Player(program=_HARP, gain_db=-15, pan=-0.3, spread=0.5, send_db=-9, low_cut_hz=80, soft_hz=1_600),
-                    Player(program=_PIANO, gain_db=-11, pan=0.2, spread=0.5, send_db=-9, release_s=0.4, soft_hz=700),
+                    Player(program=_PIANO, gain_db=-11, pan=0.2, spread=0.5, send_db=-9, soft_hz=700),
                 ),
             ),
             Part.MELODY: (
                 (
-                    Player(program=_PIANO, gain_db=-4, pan=0.05, send_db=-8, release_s=0.5, soft_hz=900),
+                    Player(program=_PIANO, gain_db=-4, pan=0.05, send_db=-8, soft_hz=900),
                     Player(
                         program=_STRINGS,
                         gain_db=-8,
                         pan=-0.25,
                         send_db=-8,
                         attack_s=0.08,
-                        release_s=0.5,
                         low_cut_hz=180,
                         from_intensity=0.65,
                     ),
                 ),
                 (
-                    Player(program=_FLUTE, gain_db=-14, pan=-0.1, send_db=-7, attack_s=0.05, release_s=0.3),
-                    Player(program=_PIANO, gain_db=-8, pan=0.1, send_db=-9, release_s=0.5, soft_hz=900),
+                    Player(program=_FLUTE, gain_db=-14, pan=-0.1, send_db=-7, attack_s=0.05),
+                    Player(program=_PIANO, gain_db=-8, pan=0.1, send_db=-9, soft_hz=900),
                     Player(
                         program=_STRINGS,
                         gain_db=-8,
                         pan=-0.25,
                         send_db=-8,
                         attack_s=0.08,
-                        release_s=0.5,
                         low_cut_hz=180,
                         from_intensity=0.65,
                     ),
                 ),
                 (
-                    Player(program=_OBOE, gain_db=-15, pan=0.1, send_db=-7, attack_s=0.06, release_s=0.3),
-                    Player(program=_CELESTA, gain_db=-17, pan=-0.2, send_db=-8, release_s=0.5),
+                    Player(program=_OBOE, gain_db=-15, pan=0.1, send_db=-7, attack_s=0.06),
+                    Player(program=_CELESTA, gain_db=-17, pan=-0.2, send_db=-8),
                     Player(
                         program=_STRINGS,
                         gain_db=-7,
                         pan=-0.25,
                         send_db=-8,
                         attack_s=0.08,
-                        release_s=0.5,
                         low_cut_hz=180,
                         from_intensity=0.65,
                     ),
@@ -269,7 +250,6 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         pan=0.3,
                         send_db=-10,
                         attack_s=0.18,
-                        release_s=0.4,
                         high_cut_hz=4_000,
                         swells=True,
                     ),
@@ -279,7 +259,6 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         pan=-0.3,
                         send_db=-7,
                         attack_s=0.12,
-                        release_s=0.4,
                         high_cut_hz=3_500,
                         from_intensity=0.65,
                         swells=True,
@@ -323,7 +302,6 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         spread=0.9,
                         send_db=-9,
                         attack_s=0.35,
-                        release_s=0.8,
                         low_cut_hz=160,
                         high_cut_hz=6_000,
                         swells=True,
@@ -336,7 +314,6 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         spread=-0.9,
                         send_db=-9,
                         attack_s=0.4,
-                        release_s=0.8,
                         low_cut_hz=160,
                         high_cut_hz=6_000,
                         swells=True,
@@ -345,13 +322,12 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
             ),
             Part.BASS: (
                 (
-                    Player(program=_PIANO, gain_db=-2, pan=-0.15, send_db=-16, release_s=0.3, soft_hz=500),
+                    Player(program=_PIANO, gain_db=-2, pan=-0.15, send_db=-16, soft_hz=500),
                     Player(
                         program=_CONTRABASS,
                         gain_db=-11,
                         send_db=-18,
                         attack_s=0.15,
-                        release_s=0.4,
                         high_cut_hz=2_000,
                         from_intensity=0.45,
                     ),
@@ -360,14 +336,13 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
             Part.ARPEGGIO: ((_FELT,), (_GRAND,)),
             Part.MELODY: (
                 (
-                    Player(program=_PIANO, gain_db=2, pan=0.08, spread=0.3, send_db=-12, release_s=0.35, soft_hz=1_000),
+                    Player(program=_PIANO, gain_db=2, pan=0.08, spread=0.3, send_db=-12, soft_hz=1_000),
                     Player(
                         program=_STRINGS,
                         gain_db=-14,
                         pan=-0.3,
                         send_db=-8,
                         attack_s=0.12,
-                        release_s=0.5,
                         low_cut_hz=200,
                         from_intensity=0.65,
                     ),
@@ -381,14 +356,13 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         pan=0.3,
                         send_db=-10,
                         attack_s=0.2,
-                        release_s=0.4,
                         high_cut_hz=4_000,
                         swells=True,
                     ),
                 ),
             ),
             Part.SPARKLE: (
-                (Player(program=_PIANO, gain_db=-7, pan=0.3, send_db=-9, release_s=0.5, soft_hz=1_800),),
+                (Player(program=_PIANO, gain_db=-7, pan=0.3, send_db=-9, soft_hz=1_800),),
                 (Player(program=_CELESTA, gain_db=-20, pan=0.3, send_db=-8, low_cut_hz=300),),
             ),
         },
@@ -405,7 +379,6 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         gain_db=-17,
                         send_db=-20,
                         attack_s=0.02,
-                        release_s=0.5,
                         high_cut_hz=1_500,
                     ),
                 ),
@@ -418,7 +391,6 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         spread=0.8,
                         send_db=-10,
                         attack_s=0.35,
-                        release_s=0.6,
                         low_cut_hz=180,
                         high_cut_hz=5_000,
                         swells=True,
@@ -429,57 +401,39 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         spread=-0.5,
                         send_db=-14,
                         attack_s=0.02,
-                        release_s=0.5,
                         low_cut_hz=150,
                         high_cut_hz=3_500,
                     ),
                 ),
             ),
-            Part.BASS: (
-                (
-                    Player(
-                        program=_ACOUSTIC_BASS, gain_db=-6, send_db=-22, release_s=0.2, soft_hz=500, high_cut_hz=3_000
-                    ),
-                ),
-            ),
+            Part.BASS: ((Player(program=_ACOUSTIC_BASS, gain_db=-6, send_db=-22, soft_hz=500, high_cut_hz=3_000),),),
             Part.ARPEGGIO: (
                 (
-                    Player(
-                        program=_NYLON, gain_db=-6, pan=-0.3, send_db=-15, release_s=0.25, soft_hz=1_500, voices=(0,)
-                    ),
-                    Player(
-                        program=_STEEL, gain_db=-10, pan=0.4, send_db=-15, release_s=0.25, soft_hz=1_500, voices=(1,)
-                    ),
+                    Player(program=_NYLON, gain_db=-6, pan=-0.3, send_db=-15, soft_hz=1_500, voices=(0,)),
+                    Player(program=_STEEL, gain_db=-10, pan=0.4, send_db=-15, soft_hz=1_500, voices=(1,)),
                 ),
                 (
-                    Player(
-                        program=_STEEL, gain_db=-6, pan=-0.3, send_db=-15, release_s=0.25, soft_hz=1_500, voices=(0,)
-                    ),
-                    Player(
-                        program=_NYLON, gain_db=-9, pan=0.4, send_db=-15, release_s=0.25, soft_hz=1_500, voices=(1,)
-                    ),
+                    Player(program=_STEEL, gain_db=-6, pan=-0.3, send_db=-15, soft_hz=1_500, voices=(0,)),
+                    Player(program=_NYLON, gain_db=-9, pan=0.4, send_db=-15, soft_hz=1_500, voices=(1,)),
                 ),
             ),
             Part.MELODY: (
                 (
-                    Player(program=_FLUTE, gain_db=-13, pan=0.15, send_db=-10, attack_s=0.04, release_s=0.2),
-                    Player(
-                        program=_NYLON, gain_db=-12, pan=0.1, send_db=-13, release_s=0.3, soft_hz=1_500, voices=(0,)
-                    ),
+                    Player(program=_FLUTE, gain_db=-13, pan=0.15, send_db=-10, attack_s=0.04),
+                    Player(program=_NYLON, gain_db=-12, pan=0.1, send_db=-13, soft_hz=1_500, voices=(0,)),
                 ),
                 (
-                    Player(program=_CLARINET, gain_db=-12, pan=0.15, send_db=-10, attack_s=0.05, release_s=0.2),
-                    Player(program=_PIANO, gain_db=-9, pan=0.0, send_db=-13, release_s=0.3, soft_hz=1_500),
+                    Player(program=_CLARINET, gain_db=-12, pan=0.15, send_db=-10, attack_s=0.05),
+                    Player(program=_PIANO, gain_db=-9, pan=0.0, send_db=-13, soft_hz=1_500),
                 ),
                 (
-                    Player(program=_PIANO, gain_db=-3, pan=0.12, send_db=-13, release_s=0.3, soft_hz=1_300),
+                    Player(program=_PIANO, gain_db=-3, pan=0.12, send_db=-13, soft_hz=1_300),
                     Player(
                         program=_STRINGS,
                         gain_db=-13,
                         pan=-0.2,
                         send_db=-10,
                         attack_s=0.1,
-                        release_s=0.4,
                         low_cut_hz=200,
                         from_intensity=0.65,
                     ),
@@ -493,7 +447,6 @@ ORCHESTRAS: Mapping[str, Orchestra] = {
                         pan=0.3,
                         send_db=-12,
                         attack_s=0.15,
-                        release_s=0.3,
                         high_cut_hz=4_000,
                         swells=True,
                     ),
