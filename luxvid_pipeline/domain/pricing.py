@@ -471,13 +471,19 @@ def billed_video(
     return _most(tiers) * (_reported(metrics.get("video_output_count")) or 1)
 
 
-def billed_hardware(model: str, metrics: Mapping[str, Any]) -> Decimal:
+def billed_hardware(model: str, metrics: Mapping[str, Any], *, made_s: float | None = None) -> Decimal:
     """Return what a request did cost that is billed by hardware: ``predict_time`` times the rate, exact.
 
-    Without a ``predict_time`` the longest the model is expected to take is booked.
+    Without a ``predict_time`` the most it was expected to cost is booked, which is what was reserved.
+
+    Args:
+        model: As in ``hardware_price``.
+        metrics: The vendor's.
+        made_s: As in ``hardware_price``; without it the model's whole range counts.
     """
     price = _priced_by(model, Unit.HARDWARE_SECOND)
-    return _most(price.tiers) * (_reported(metrics.get("predict_time")) or Decimal(price.hardware_s[1]))
+    took_s = _reported(metrics.get("predict_time"))
+    return hardware_price(model, made_s=made_s).high_usd if took_s is None else _most(price.tiers) * took_s
 
 
 def _priced_by(model: str, *units: Unit) -> Price:

@@ -640,7 +640,9 @@ class _Case:
                 may_retry=RULES[failure.kind].may_retry,
             )
         )
-        return _TryAgainError(failure) if failure.again else failure
+        # What was charged like a result is not bought again unasked; a run billed by its seconds may have been short.
+        again = failure.again and (self._order.by_hardware or not cost)
+        return _TryAgainError(failure) if again else failure
 
     # ---- collecting ----------------------------------------------------------------------------------------------
 
