@@ -145,6 +145,7 @@ def _values(decision: "Decision", matter: "Matter") -> dict[str, Any]:
         "verdict": decision.verdict.value,
         "at": decision.at.isoformat(),
         "estimate_low_usd": float(decision.estimate_low_usd),
+        "estimate_expected_usd": float(matter.estimate.expected_usd),
         "estimate_high_usd": float(decision.estimate_high_usd),
         "animatic": matter.shown.address if matter.shown is not None else None,
     }

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,8 +36,8 @@ def estimate(
 ) -> None:
     """Say what FOLDER's film would cost with the chosen engines, by scene and in total; nothing is spent.
 
-    What is paid for or made already costs nothing again. Where a price is uncertain, the range is shown; a budget has
-    to hold its upper end.
+    What is paid for or made already costs nothing again. Where a price is uncertain, the range is shown. "At most" adds
+    every further take, every retry that is paid and every fallback that is allowed; a budget stops them earlier.
     """
     from luxvid_pipeline.estimates import estimate as estimate_film  # noqa: PLC0415 - loads Dagster
     from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
@@ -45,18 +45,30 @@ def estimate(
     with interruptible(), progress_bars(show=not as_json) as board:
         found = estimate_film(folder, Settings.from_environment(), listing=listing, board=board)
     if as_json:
-        typer.echo(json.dumps({**_plain(dataclasses.asdict(found)), "fits": found.fits}, indent=2))
+        typer.echo(
+            json.dumps(
+                {**_plain(dataclasses.asdict(found)), "fits": found.fits, "at_most_usd": float(found.at_most_usd)},
+                indent=2,
+            )
+        )
         return
     table = Table("stage", "scene", "engine", box=None, pad_edge=False)
-    table.add_column("cost", justify="right")
+    table.add_column("expected", justify="right")
+    table.add_column("at most", justify="right")
     table.add_column("note", overflow="fold")
     for line in found.lines:
-        cost = _range(line.low_usd, line.high_usd)
-        table.add_row(line.stage, line.scene or "–", escape(line.engine), cost, escape(line.note))
-    table.add_row("", "", "in all", _range(found.low_usd, found.high_usd), "")
+        cost = _range(line.low_usd, line.expected_usd)
+        most = _usd_up(line.high_usd)
+        table.add_row(line.stage, line.scene or "–", escape(line.engine), cost, most, escape(line.note))
+    table.add_row("", "", "in all", _range(found.low_usd, found.expected_usd), _usd_up(found.high_usd), "")
     out.print(table)
     left = found.budget_usd - found.spent_usd
-    verdict = "it fits" if found.fits else "it does NOT fit: raise generation.budget_usd or choose other engines"
+    if not found.fits:
+        verdict = "it does NOT fit: raise generation.budget_usd or choose other engines"
+    elif found.high_usd > found.left_usd:
+        verdict = f"it fits as expected, and the budget stops whatever would cost more than {_usd(found.left_usd)}"
+    else:
+        verdict = "it fits"
     money = f"{_usd(found.budget_usd)}, {_usd(found.spent_usd)} spent, {_usd(left)} left"
     out.print(f"Budget of {found.listing}: {money}; {verdict}")
     out.print(f"Photos chosen by {found.directed_by}.")
@@ -259,6 +271,10 @@ def _plain(value: Any) -> Any:
 def _usd(amount: Decimal) -> str:
     cents = f"${amount:.2f}"
     return cents if amount == amount.quantize(Decimal("0.01")) else f"${amount:.4f}"
+
+
+def _usd_up(amount: Decimal) -> str:
+    return _usd(amount.quantize(Decimal("0.0001"), rounding=ROUND_CEILING))
 
 
 def _range(low: Decimal, high: Decimal) -> str:

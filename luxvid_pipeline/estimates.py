@@ -46,8 +46,7 @@ class FilmEstimate:
     Attributes:
         listing: Listing key.
         lines: One a stage of direction, one a scene, one for the score.
-        low_usd: Sum of the lines.
-        high_usd: Sum of the lines.
+        low_usd, expected_usd, high_usd: Sums of the lines.
         budget_usd: What the listing may cost in all.
         spent_usd: What it has cost so far, reservations included.
         directed_by: Who chose the photos that this is made from.
@@ -56,15 +55,26 @@ class FilmEstimate:
     listing: str
     lines: tuple[CostLine, ...]
     low_usd: Decimal
+    expected_usd: Decimal
     high_usd: Decimal
     budget_usd: Decimal
     spent_usd: Decimal
     directed_by: str
 
     @property
+    def left_usd(self) -> Decimal:
+        """What is left of the listing's budget."""
+        return max(ZERO_USD, self.budget_usd - self.spent_usd)
+
+    @property
     def fits(self) -> bool:
-        """Whether even the upper end fits into what is left of the listing's budget."""
-        return self.high_usd <= max(ZERO_USD, self.budget_usd - self.spent_usd)
+        """Whether the budget holds the film as it is expected; what goes beyond the budget is never bought."""
+        return self.expected_usd <= self.left_usd
+
+    @property
+    def at_most_usd(self) -> Decimal:
+        """What can be spent without asking again: all that the settings allow, as far as the budget does."""
+        return min(self.high_usd, self.left_usd)
 
 
 def estimate(folder: Path, settings: Settings, *, listing: str | None = None, board: ProgressBoard) -> FilmEstimate:
@@ -87,18 +97,19 @@ def estimate(folder: Path, settings: Settings, *, listing: str | None = None, bo
     directed = _direction(folder, settings, key, board)
     lines = (
         *_lines(directed, engines),
-        *making_lines(directed.listing, open_media_store(settings), settings, services),
+        *making_lines(directed.listing, open_media_store(settings), settings, services, is_draft=directed.is_draft),
     )
     price = total(lines)
     budget = account_of(key, directed.listing.manifest, "", "").budget_usd
     spent = ZERO_USD
-    if any(line.engine not in {LOCAL, "silence"} for line in lines):
+    if any(line.high_usd or line.engine not in {LOCAL, "silence"} for line in lines):
         booked = services.ledger.spent(listing=key)
         spent = booked.cost_usd + booked.reserved_usd
     return FilmEstimate(
         listing=key,
         lines=lines,
         low_usd=price.low_usd,
+        expected_usd=price.expected_usd,
         high_usd=price.high_usd,
         budget_usd=ZERO_USD if budget is None else budget,
         spent_usd=spent,
@@ -108,11 +119,12 @@ def estimate(folder: Path, settings: Settings, *, listing: str | None = None, bo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Directed:
-    """A listing as far as its pairs, and who chose them."""
+    """A listing as far as its pairs, who chose them, and whether others will still choose."""
 
     listing: DirectedListing
     catalogue: list[CataloguedPhoto]
     by: str
+    is_draft: bool = False
 
 
 def _direction(folder: Path, settings: Settings, key: str, board: ProgressBoard) -> _Directed:
@@ -132,7 +144,7 @@ def _direction(folder: Path, settings: Settings, key: str, board: ProgressBoard)
         engines={**settings.engines, **dict.fromkeys(DIRECTION, (LOCAL,))},
     )
     direct(folder, aside, listing=key, board=board)
-    return _read(aside, key, "local engines, since nobody has directed it yet")
+    return replace(_read(aside, key, "local engines, since nobody has directed it yet"), is_draft=True)
 
 
 def _read(settings: Settings, key: str, by: str) -> _Directed:
@@ -143,12 +155,12 @@ def _read(settings: Settings, key: str, by: str) -> _Directed:
 
 def _lines(directed: _Directed, engines: Mapping[str, Sequence[Any]]) -> Iterator[CostLine]:
     """What direction would cost."""
-    listing = directed.listing
+    listing, draft = directed.listing, directed.is_draft
     files = {photo.record.photo_id: photo.path for photo in listing.photos}
     asked: dict[str, Callable[[Any], Estimate]] = {
-        "tagger": lambda engine: engine.estimate(listing.photos, listing.manifest),
-        "writer": lambda engine: engine.estimate(listing.listing, listing.manifest, directed.catalogue),
-        "selector": lambda engine: engine.estimate(listing.storyboard, directed.catalogue, files),
+        "tagger": lambda engine: engine.estimate(listing.photos, listing.manifest, is_draft=draft),
+        "writer": lambda engine: engine.estimate(listing.listing, listing.manifest, directed.catalogue, is_draft=draft),
+        "selector": lambda engine: engine.estimate(listing.storyboard, directed.catalogue, files, is_draft=draft),
     }
     for stage, ask in asked.items():
         yield cost_line(stage, engines[stage], ask)

@@ -154,7 +154,7 @@ def prices_page() -> str:
         _prose(
             "What is asked of each video model for one scene, from two photos where the model takes a last frame, "
             "always without sound; a film has seven scenes at most. Models offer only some lengths: the shortest that "
-            "is long enough is asked for, and billed."
+            "is long enough is asked for, and billed. One take each: `LUXVID_MAX_TAKES` allows more where one fails."
         ),
         _table(("model", "last frame", "asked for", "a scene", "seven scenes"), [_scene_row(m) for m in VIDEO_MODELS]),
     ]

@@ -174,8 +174,13 @@ def test_each_request_is_paid_once_at_the_price_that_ledger_vendor_and_events_ag
 
 
 def test_an_estimate_is_never_less_than_what_is_paid(hosted):
-    assert hosted.expected.low_usd <= hosted.expected.high_usd
-    assert float(hosted.expected.high_usd) >= hosted.film.cost_usd > 0
+    estimate, paid_usd = hosted.expected, Decimal(str(hosted.film.cost_usd))
+    assert 0 < estimate.low_usd <= estimate.expected_usd
+    assert paid_usd <= estimate.high_usd
+    # Not by luck: it holds a second take of every scene, whichever scenes needed one.
+    assert estimate.high_usd - estimate.expected_usd >= sum(
+        line.expected_usd for line in estimate.lines if line.stage == "clips"
+    )
 
 
 def test_the_first_clip_goes_alone_and_the_others_once_it_is_accepted(hosted):

@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 from PIL import Image
 
-from luxvid_pipeline.assets.approval import told_range
+from luxvid_pipeline.assets.approval import told_most, told_price, told_range
 from luxvid_pipeline.assets.costs import CostLine, DirectedListing, making_lines, total
 from luxvid_pipeline.assets.metadata import OWNERS, Stopwatch, engine_metadata, manifest_of, preview
 from luxvid_pipeline.assets.photos import working_photos
@@ -90,6 +90,7 @@ def make_animatic(
     facts = {
         "plan": plan.digest,
         "estimate_low_usd": str(price.low_usd),
+        "estimate_expected_usd": str(price.expected_usd),
         "estimate_high_usd": str(price.high_usd),
     }
     key = media_key("animatic", listing)
@@ -109,6 +110,7 @@ def make_animatic(
         "approval": approvals.state(listing, plan).value,
         **_decided(approvals.decision(listing, plan)),
         "estimate_low_usd": float(price.low_usd),
+        "estimate_expected_usd": float(price.expected_usd),
         "estimate_high_usd": float(price.high_usd),
         "duration_s": timeline.duration_s,
         "width_px": PREVIEW.width_px,
@@ -169,14 +171,11 @@ def _page(path: Path, plan: Plan, requests: list[ClipRequest], timeline: Timelin
         files = [photo.record.file for photo in (request.first, request.last) if photo is not None]
         tiles.append(Tile(picture=early, text=f"{request.shot.scene}, {start_s:.0f} s: {request.shot.subject}"))
         tiles.append(Tile(picture=late, text=" to ".join(files)))
-    costs = {line.scene: line for line in lines if line.stage == "clips"}
-    rows = ["| scene | shows | engine | estimate | |", "|---|---|---|---|---|"]
-    for request in requests:
-        line = costs[request.shot.scene]
-        rows.append(
-            f"| {scene(line.scene).title} | {request.shot.subject} | {line.engine} | {_range(line)} | {line.note} |"
-        )
-    rows += [f"| score | | {line.engine} | {_range(line)} | {line.note} |" for line in lines if line.stage == "score"]
+    subjects = {request.shot.scene: request.shot.subject for request in requests}
+    rows = ["| scene | shows | engine | estimate | at most | |", "|---|---|---|---|---|---|"]
+    for line in lines:
+        title = f"{scene(line.scene).title} | {subjects[line.scene]}" if line.stage == "clips" else f"{line.stage} | "
+        rows.append(f"| {title} | {line.engine} | {told_price(line.price)} | {told_most(line.price)} | {line.note} |")
     listing = plan.listing
     told = (
         f"The film is {told_range(total(lines))}. `luxvid approve {listing}`, "
@@ -186,8 +185,3 @@ def _page(path: Path, plan: Plan, requests: list[ClipRequest], timeline: Timelin
     sheet = as_markdown(contact_sheet(tiles, columns=4, tile_px=(240, 135)), "scenes", quality=70)
     poster: Image.Image = frames_of(path, 1, width_px=480)[0]
     return "\n\n".join([told, as_markdown(poster, "poster"), sheet, "\n".join(rows)])
-
-
-def _range(line: CostLine) -> str:
-    low, high = f"${line.low_usd:.2f}", f"${line.high_usd:.2f}"
-    return high if low == high else f"{low} to {high}"

@@ -7,7 +7,7 @@ making the animatic (``assets/animatic.py``).
 
 import threading
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from luxvid_pipeline.domain.approvals import Plan
 from luxvid_pipeline.domain.errors import ApprovalMissingError
@@ -58,7 +58,7 @@ class Shown:
     Attributes:
         key: Its key in the store.
         address: Where it lies, for people.
-        estimate: What going on was expected to cost when it was made.
+        estimate: What going on would have cost when it was made.
     """
 
     key: str
@@ -72,8 +72,11 @@ def animatic_of(approvals: ListingApprovals, plan: Plan) -> Shown | None:
     stored = store.find(media_key("animatic", plan.listing))
     if stored is None or stored.facts.get("plan") != plan.digest:
         return None
-    low, high = (Decimal(str(stored.facts.get(name, 0))) for name in ("estimate_low_usd", "estimate_high_usd"))
-    return Shown(key=stored.key, address=f"{store.base}/{stored.key}", estimate=Estimate(low_usd=low, high_usd=high))
+    low, expected, high = (
+        Decimal(str(stored.facts.get(f"estimate_{name}_usd", 0))) for name in ("low", "expected", "high")
+    )
+    price = Estimate(low_usd=low, expected_usd=expected, high_usd=high)
+    return Shown(key=stored.key, address=f"{store.base}/{stored.key}", estimate=price)
 
 
 def missing_error(approvals: ListingApprovals, plan: Plan) -> ApprovalMissingError:
@@ -98,6 +101,21 @@ def missing_error(approvals: ListingApprovals, plan: Plan) -> ApprovalMissingErr
 
 
 def told_range(price: Estimate) -> str:
-    """Return an estimate in words, ``estimated at $1.20 to $3.40``."""
-    low, high = (f"${amount:.2f}" for amount in (price.low_usd, price.high_usd))
-    return f"estimated at {high}" if low == high else f"estimated at {low} to {high}"
+    """Return an estimate in words, ``estimated at $1.20 to $1.40, at most $2.80 with every …``."""
+    most = f", at most {told_most(price)} with every further take, retry and fallback that is allowed"
+    return f"estimated at {told_price(price)}{most if price.high_usd > price.expected_usd else ''}"
+
+
+def told_price(price: Estimate) -> str:
+    """Return what is expected, ``$1.20 to $1.40``; rounded up, so that nobody approves less than is spent."""
+    low, expected = _cents_up(price.low_usd), _cents_up(price.expected_usd)
+    return expected if low == expected else f"{low} to {expected}"
+
+
+def told_most(price: Estimate) -> str:
+    """Return the most it can be, ``$2.80``, rounded up."""
+    return _cents_up(price.high_usd)
+
+
+def _cents_up(usd: Decimal) -> str:
+    return f"${usd.quantize(Decimal('0.01'), rounding=ROUND_CEILING)}"

@@ -141,6 +141,7 @@ def _told(matter: Matter, more: dict[str, Any]) -> dict[str, Any]:
         "storyboard": matter.plan.storyboard.version,
         "animatic": matter.shown.address if matter.shown is not None else "none was made of exactly this plan",
         "estimate_low_usd": float(matter.estimate.low_usd),
+        "estimate_expected_usd": float(matter.estimate.expected_usd),
         "estimate_high_usd": float(matter.estimate.high_usd),
         **{name: value for name, value in more.items() if value},
     }

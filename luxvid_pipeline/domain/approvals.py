@@ -48,6 +48,7 @@ class Plan:
         pairs: From which photos.
         engines: The settings' chains by stage.
         images: The model that widens portrait photos; empty for none.
+        takes: How often a hosted engine may shoot one scene; 0 where none does.
     """
 
     listing: str
@@ -55,12 +56,15 @@ class Plan:
     pairs: tuple[ScenePair, ...]
     engines: Mapping[str, Sequence[str]]
     images: str = ""
+    takes: int = 0
 
     @property
     def digest(self) -> str:
         """What identifies it; any change of a prompt, a length, a photo or an engine makes another."""
-        engines = {**self.engines, "images": (self.images,)} if self.images else self.engines
-        return plan_digest(self.storyboard, self.pairs, engines)
+        images = {"images": (self.images,)} if self.images else {}
+        # More takes cost more than what was said yes to.
+        takes = {"takes": (str(self.takes),)} if self.takes else {}
+        return plan_digest(self.storyboard, self.pairs, {**self.engines, **images, **takes})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,7 @@ class Decision:
         verdict: Approved or rejected.
         by: Who decided.
         at: When, with time zone.
-        estimate_low_usd, estimate_high_usd: What the film was expected to cost then.
+        estimate_low_usd, estimate_high_usd: What the film would cost then, at least and at most.
         because: The reason; always there for a rejection.
 
     Raises:
@@ -124,7 +128,8 @@ def plan_digest(storyboard: Storyboard, pairs: Sequence[ScenePair], engines: Map
     Args:
         storyboard: What will be shot.
         pairs: From which photos.
-        engines: The settings' chains; those of ``clips`` and ``score``, and ``images`` if it is there, count.
+        engines: The settings' chains; those of ``clips`` and ``score``, and ``images`` and ``takes`` if they are
+            there, count.
     """
     photos = {pair.scene: list(pair.photos) for pair in pairs}
     shots = [
@@ -132,5 +137,5 @@ def plan_digest(storyboard: Storyboard, pairs: Sequence[ScenePair], engines: Map
         for shot in storyboard.shots
         if photos.get(shot.scene)
     ]
-    makers = {stage: list(engines[stage]) for stage in ("clips", "score", "images") if stage in engines}
+    makers = {stage: list(engines[stage]) for stage in ("clips", "score", "images", "takes") if stage in engines}
     return digest({"shots": shots, "music": storyboard.music, "transition": storyboard.transition, "makers": makers})

@@ -17,7 +17,7 @@ row that never got as far as ``submitting`` may be sent without asking the vendo
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -29,16 +29,45 @@ from luxvid_pipeline.domain.keys import digest
 ZERO_USD = Decimal(0)
 
 
+_AS_HIGH = Decimal(-1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a request will cost, in US dollars; ``low`` equals ``high`` where the price is certain."""
+    """What a request, or work that takes several, will cost in US dollars; all equal where nothing is uncertain.
+
+    Attributes:
+        low_usd: Least, if nothing has to be asked for twice.
+        high_usd: Most: of one request what is reserved for it; of work all that may be asked for without asking a
+            person again, second takes, retries that are paid and fallbacks included.
+        expected_usd: Upper end if nothing has to be asked for twice; ``high_usd`` unless given.
+    """
 
     low_usd: Decimal
     high_usd: Decimal
+    expected_usd: Decimal = _AS_HIGH
+
+    def __post_init__(self) -> None:
+        """Fill in what was not given."""
+        if self.expected_usd is _AS_HIGH:
+            object.__setattr__(self, "expected_usd", self.high_usd)
 
     def __add__(self, other: "Estimate") -> "Estimate":
         """Return the estimate of both together."""
-        return Estimate(low_usd=self.low_usd + other.low_usd, high_usd=self.high_usd + other.high_usd)
+        return Estimate(
+            low_usd=self.low_usd + other.low_usd,
+            expected_usd=self.expected_usd + other.expected_usd,
+            high_usd=self.high_usd + other.high_usd,
+        )
+
+    def at_most(self, times: int) -> "Estimate":
+        """Return the estimate of something that is expected to be asked for once, and may be ``times`` times."""
+        return replace(self, high_usd=self.high_usd * times)
+
+    @property
+    def spare(self) -> "Estimate":
+        """The estimate of what is only asked for if something else fails: expected to cost nothing."""
+        return Estimate(low_usd=ZERO_USD, expected_usd=ZERO_USD, high_usd=self.high_usd)
 
 
 FREE = Estimate(low_usd=ZERO_USD, high_usd=ZERO_USD)

@@ -13,7 +13,7 @@ from luxvid_pipeline.domain.film_format import FULL_HD, FilmFormat
 from luxvid_pipeline.domain.keys import digest
 from luxvid_pipeline.domain.listing import ListingManifest
 from luxvid_pipeline.domain.pairs import Overlap, ScenePair
-from luxvid_pipeline.domain.payments import Account
+from luxvid_pipeline.domain.payments import Account, Estimate
 from luxvid_pipeline.domain.photos import CataloguedPhoto, WorkingPhoto
 from luxvid_pipeline.domain.storyboard import Shot, Storyboard
 from luxvid_pipeline.domain.takes import TakeRecord
@@ -329,6 +329,10 @@ class ImageEditor(Protocol):
     @property
     def engine(self) -> str:
         """``local`` or the model's name."""
+        ...
+
+    def estimate(self) -> Estimate:
+        """Return what one photo may cost."""
         ...
 
     async def widen(self, photo: WorkingPhoto, into: Path, account: Account | None = None) -> Engine:

@@ -138,8 +138,8 @@ class WithTakes:
         return self._clips.most_at_once
 
     def estimate(self, request: ClipRequest) -> Estimate:
-        """Return what one take may cost; further ones are shot only as far as the budget allows."""
-        return self._clips.estimate(request)
+        """Return what the scene may cost: one take is expected, and each that may be shot is in the upper end."""
+        return self._clips.estimate(request).at_most(self.most_takes)
 
     def paid_request(self, request: ClipRequest) -> PaidRequest:
         """Return the first take's request as the ledger knows it."""

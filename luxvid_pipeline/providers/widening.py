@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from luxvid_pipeline.domain.fallback import moves_on, step_in_words
+from luxvid_pipeline.domain.payments import FREE, Estimate
 from luxvid_pipeline.domain.photos import WorkingPhoto
 from luxvid_pipeline.domain.ports import (
     ClipGenerator,
@@ -40,6 +41,21 @@ class WideningClips:
         """As many as the generator takes."""
         return self._clips.most_at_once
 
+    @property
+    def editor(self) -> str:
+        """Who widens."""
+        return self._editor.engine
+
+    @property
+    def picture(self) -> Estimate:
+        """What widening one photo may cost."""
+        return self._editor.estimate()
+
+    def estimate_pictures(self, request: ClipRequest) -> Estimate:
+        """Return what widening a scene's photos may cost; the clip is not in it."""
+        photos = [photo for photo in (request.first, request.last) if photo is not None and _is_portrait(photo)]
+        return sum((self.picture for _ in photos), FREE)
+
     async def shoot(self, request: ClipRequest, into: Path, progress: Progress = ignore_progress) -> Engine:
         """Write the clip to ``into``; see ``ClipGenerator``.
 
@@ -50,7 +66,7 @@ class WideningClips:
             steps: list[str] = []
             photos: dict[str, WorkingPhoto] = {}
             for place, photo in (("first", request.first), ("last", request.last)):
-                if photo is None or photo.record.working_height_px <= photo.record.working_width_px:
+                if photo is None or not _is_portrait(photo):
                     continue
                 wide = Path(folder) / f"{place}.jpg"
                 account = replace(request.account, scene=request.shot.scene) if request.account else None
@@ -74,6 +90,10 @@ class WideningClips:
             degraded_reason="; ".join(filter(None, [told, engine.degraded_reason])),
             disclosure="; ".join(filter(None, [*(each.disclosure for each in made), engine.disclosure])),
         )
+
+
+def _is_portrait(photo: WorkingPhoto) -> bool:
+    return photo.record.working_height_px > photo.record.working_width_px
 
 
 def _widened(photo: WorkingPhoto, wide: Path) -> WorkingPhoto:

@@ -22,6 +22,7 @@ from luxvid_pipeline.io_managers.manifests import manifest_of
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager
 from luxvid_pipeline.ledger.approvals import SqlApprovals
+from luxvid_pipeline.providers.chains import COST_NOTHING
 from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.settings import Settings
 
@@ -80,6 +81,7 @@ class ListingApprovals:
             pairs=tuple(pairs),
             engines=self.settings.engines,
             images=self.settings.images,
+            takes=0 if set(self.settings.engines["clips"]) <= COST_NOTHING else self.settings.max_takes,
         )
 
     def state(self, listing: str, plan: Plan | None = None) -> ApprovalState:
@@ -121,7 +123,7 @@ class ListingApprovals:
             listing: Listing key.
             verdict: Approved or rejected.
             by: Who decides.
-            estimate_usd: What the film was expected to cost at that moment, least and most.
+            estimate_usd: What the film would cost at that moment, least and most.
             because: The reason; needed for a rejection.
             plan: The plan that was looked at; what lies in the store by default.
 

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from luxvid_pipeline.assets.approval import animatic_of
+from luxvid_pipeline.assets.approval import animatic_of, told_range
 from luxvid_pipeline.domain.approvals import ApprovalState, Verdict
 from luxvid_pipeline.domain.errors import ApprovalMissingError, InputError
+from luxvid_pipeline.domain.payments import Estimate
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.io_managers.values import TableIOManager
 from luxvid_pipeline.media.film import inspect_film
@@ -113,6 +114,35 @@ def test_another_engine_is_another_plan(waiting):
     decide(waiting)
     waiting.environment = {**REQUIRED, "LUXVID_SCORE": "silence"}
     assert state(waiting) is ApprovalState.MISSING
+
+
+def test_more_takes_than_were_approved_are_another_plan(waiting):
+    hosted = {**REQUIRED, "LUXVID_CLIPS": "google/veo-3.1-fast,local"}
+    waiting.environment = {**hosted, "LUXVID_MAX_TAKES": "1"}
+    decide(waiting)
+    assert state(waiting) is ApprovalState.APPROVED
+    waiting.environment = {**hosted, "LUXVID_MAX_TAKES": "3"}
+    assert state(waiting) is ApprovalState.MISSING
+    waiting.environment = {**REQUIRED, "LUXVID_MAX_TAKES": "3"}
+    decide(waiting)
+    waiting.environment = REQUIRED
+    assert state(waiting) is ApprovalState.APPROVED, "the local camera has no takes"
+
+
+@pytest.mark.parametrize(
+    ("price", "told"),
+    [
+        (("1.2", "1.2", "1.2"), "estimated at $1.20"),
+        (("1.2", "1.4", "1.4"), "estimated at $1.20 to $1.40"),
+        (("1.2", "1.2", "2.4"), "estimated at $1.20, at most $2.40 with every further take, retry and fallback"),
+        (("1.2", "1.4", "2.801"), "estimated at $1.20 to $1.40, at most $2.81 with every further take"),
+    ],
+)
+def test_an_estimate_in_words_says_what_is_expected_and_the_most(price, told):
+    low, expected, high = map(Decimal, price)
+    words = told_range(Estimate(low_usd=low, expected_usd=expected, high_usd=high))
+    assert words.startswith(told)
+    assert ("at most" in words) == (high > expected)
 
 
 def test_a_rejected_plan_says_who_and_why(waiting):

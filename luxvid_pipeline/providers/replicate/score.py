@@ -105,15 +105,17 @@ class ReplicateScore:
     def estimate(self, request: ScoreRequest) -> Estimate:
         """Return what the whole score may cost if all of it has to be bought.
 
+        A run that failed for a passing reason is billed for the time it ran, and sent again: the upper end holds as
+        many of each as there may be.
+
         Raises:
             InvalidRequestError: It is longer than the model plays.
         """
         if self._engine == MUSICGEN_SINGLE:
-            return self._price(self._whole_s(request))
-        total = FREE
-        for seconds in request.stage_seconds:
-            total += self._price(_asked_s(seconds))
-        return total
+            total = self._price(self._whole_s(request))
+        else:
+            total = sum((self._price(_asked_s(seconds)) for seconds in request.stage_seconds), FREE)
+        return total.at_most(self._desk.api.patience.tries)
 
     def compose_stage(self, request: ScoreRequest, stage: int, so_far: Path | None, into: Path) -> Engine:
         """Write the score up to the end of a stage, beginning with exactly what ``so_far`` holds.
@@ -210,7 +212,7 @@ class ReplicateScore:
         scene = "" if self._engine == MUSICGEN_SINGLE else f"stage-{stage + 1}"
 
         def cost(metrics: Mapping[str, Any]) -> Decimal:
-            return billed_hardware(self._model, metrics)
+            return billed_hardware(self._model, metrics, made_s=part.made_s)
 
         return Order(
             request=PaidRequest(

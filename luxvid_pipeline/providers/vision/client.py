@@ -48,7 +48,7 @@ from luxvid_pipeline.providers.vision.failures import (
     failure_named,
     without_secrets,
 )
-from luxvid_pipeline.providers.vision.questions import Answer, Question
+from luxvid_pipeline.providers.vision.questions import REPAIR_ROOM, Answer, Question, with_room
 from luxvid_pipeline.providers.vision.wire import (
     BASE_URLS,
     ChatWire,
@@ -140,21 +140,28 @@ class VisionClient:
         """``xai/grok-4.3``: how this model is named everywhere else."""
         return f"{self.vendor}/{self.model}"
 
-    def estimate(self, question: Question, *, repair: bool = False) -> Estimate:
-        """Return what a question may cost; nothing if its answer is on the shelf already.
+    def estimate(self, question: Question, *, repair: bool = False, largest: Question | None = None) -> Estimate:
+        """Return what a question may cost: one answer is expected, and every try that may be paid is in the upper end.
 
         Args:
             question: What would be asked.
-            repair: Whether the upper end allows for asking once more.
+            repair: Whether a second question may follow, about what was wrong with the first answer.
+            largest: The question at its largest, where it is not known yet what will be asked. Without it, a question
+                whose answer is on the shelf costs nothing: the second one was asked then too.
 
         Raises:
             SettingsError: The model has no price.
         """
-        once = self._price(question)
+        once, most = self._price(question), largest or question
+        high = self._price(most).high_usd
+        if repair:
+            high += self._price(with_room(most, REPAIR_ROOM)).high_usd
         paid = self._ledger.payment(self._request(question, Account(listing=""), 0).key)
         if paid is not None and paid.state is PaymentState.DELIVERED:
-            return FREE
-        return Estimate(low_usd=once.low_usd, high_usd=once.high_usd * (2 if repair else 1))
+            if largest is None:
+                return FREE
+            once = FREE
+        return Estimate(low_usd=once.low_usd, expected_usd=once.high_usd, high_usd=high * self._patience.tries)
 
     def ask(self, question: Question, account: Account | None) -> Answer:
         """Return the model's answer, paid for at most once.

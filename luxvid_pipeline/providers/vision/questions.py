@@ -5,7 +5,7 @@ Does not belong here: any vendor's wire format (``client.py``), prompts (``promp
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, cast
 
@@ -15,6 +15,12 @@ from luxvid_pipeline.domain.payments import ZERO_USD
 from luxvid_pipeline.media.thumbnails import Thumbnail
 
 Schema = dict[str, Any]
+
+MOST_FAULTS = 4000
+"""Characters in which a second question may say what was wrong with the first answer."""
+
+REPAIR_ROOM = MOST_FAULTS + 500
+"""Characters by which a second question is at most longer than the first: the faults, and the words around them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +95,11 @@ class Bill:
         self.paid_calls += answer.paid_calls
 
 
+def with_room(question: Question, characters: int, *, most_tokens: int | None = None) -> Question:
+    """Return a larger question, to be priced and never sent: with more text, and perhaps a longer answer."""
+    return replace(question, parts=(*question.parts, " " * characters), most_tokens=most_tokens or question.most_tokens)
+
+
 def object_of(**properties: Schema) -> Schema:
     """Return the schema of an object with exactly these properties, all of them required."""
     return {
@@ -135,6 +146,11 @@ def rows_of(value: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     held: Any = value.get(name)
     rows = cast("list[Any]", held) if isinstance(held, list) else []
     return [cast("Mapping[str, Any]", row) for row in rows if isinstance(row, dict)]
+
+
+def faults_told(faults: Mapping[str, str]) -> str:
+    """Return what was wrong with an answer as lines of a second question, cut where they grow too long."""
+    return "\n".join(f"- {name}: {fault}" for name, fault in faults.items())[:MOST_FAULTS]
 
 
 def first_fault(error: ValidationError) -> str:

@@ -38,6 +38,7 @@ from luxvid_pipeline.providers.vision.questions import (
     Question,
     Schema,
     faults_in_words,
+    faults_told,
     first_fault,
     list_of,
     number,
@@ -46,11 +47,16 @@ from luxvid_pipeline.providers.vision.questions import (
     or_null,
     rows_of,
     text,
+    with_room,
     yes_or_no,
 )
+from luxvid_pipeline.providers.vision.tagger import PHOTO_ROOM
 
 MOST_PHOTOS = 120
 """Photos shown to the model; of more, those that serve the scenes best."""
+
+_SCENE_ROOM = 2500
+"""Characters that one more scene may take in a question."""
 
 _SIDE_PX = 448
 _SURE = 0.7
@@ -141,9 +147,20 @@ class VisionSelector:
         return self._client.engine
 
     def estimate(
-        self, storyboard: Storyboard, catalogue: Sequence[CataloguedPhoto], files: Mapping[str, Path]
+        self,
+        storyboard: Storyboard,
+        catalogue: Sequence[CataloguedPhoto],
+        files: Mapping[str, Path],
+        *,
+        is_draft: bool = False,
     ) -> Estimate:
         """Return what choosing may cost; nothing if it was paid for before or there is nothing to choose.
+
+        Args:
+            storyboard: As in ``select``.
+            catalogue: As in ``select``.
+            files: As in ``select``.
+            is_draft: Whether others may still write and tag, more scenes and in more words: room is left for the most.
 
         Raises:
             MediaError: A photo cannot be read.
@@ -151,9 +168,10 @@ class VisionSelector:
         album = _album(storyboard, catalogue, files)
         if not storyboard.shots or not album.photos:
             return FREE
-        return self._client.estimate(
-            _question(storyboard, [shot.scene for shot in storyboard.shots], album), repair=True
-        )
+        question = _question(storyboard, [shot.scene for shot in storyboard.shots], album)
+        room = len(SCENES) * _SCENE_ROOM + len(album.photos) * PHOTO_ROOM
+        largest = with_room(question, room, most_tokens=_most_tokens(len(SCENES))) if is_draft else None
+        return self._client.estimate(question, repair=True, largest=largest)
 
     def select(
         self,
@@ -219,8 +237,7 @@ class VisionSelector:
         left = album.without(outcome.used, [scene(key) for key in wrong])
         if not left.photos:
             return outcome
-        faults = "\n".join(f"- {key}: {outcome.faults[key]}" for key in wrong)
-        question = _question(storyboard, wrong, left, faults)
+        question = _question(storyboard, wrong, left, faults_told({key: outcome.faults[key] for key in wrong}))
         try:
             again = self._heard(question, wrong, left, outcome.used, account, bill)
         except (ContentRefusedError, RetryableProviderError) as error:
@@ -372,9 +389,13 @@ def _question(storyboard: Storyboard, keys: Sequence[str], album: _Album, faults
         parts=tuple(parts),
         schema=_schema(keys, list(album.photos)),
         likely_tokens=140 * len(keys),
-        most_tokens=400 * len(keys) + 200,
+        most_tokens=_most_tokens(len(keys)),
         detail="low",
     )
+
+
+def _most_tokens(scenes: int) -> int:
+    return 400 * scenes + 200
 
 
 def _needs(each: Scene, subject: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from luxvid_pipeline.providers.vision.questions import (
     Bill,
     Question,
     Schema,
+    faults_told,
     first_fault,
     list_of,
     number,
@@ -54,6 +55,9 @@ _SIDE_PX = 768
 _MOST_IN_BATCH, _LEAST_IN_BATCH, _ONE_IN = 10, 4, 4
 _LONGEST_CAPTION = 240
 _AT_ONCE = 4
+
+PHOTO_ROOM = _LONGEST_CAPTION + sum(len(word) + 16 for word in (*FEATURES, *AVOID)) + 400
+"""Characters that what a model says of one photo may add to a question of the stages after it, as JSON."""
 
 
 class _Said(BaseModel):
@@ -103,14 +107,23 @@ class VisionTagger:
         """The model's name, ``xai/grok-4.3``."""
         return self._client.engine
 
-    def estimate(self, photos: Sequence[WorkingPhoto], manifest: ListingManifest) -> Estimate:
+    def estimate(
+        self, photos: Sequence[WorkingPhoto], manifest: ListingManifest, *, is_draft: bool = False
+    ) -> Estimate:
         """Return what tagging these photos may cost; batches that were paid for before cost nothing.
+
+        Args:
+            photos: As in ``tag``.
+            manifest: As in ``tag``.
+            is_draft: Whether an earlier run may have ended between a batch's first question and its second.
 
         Raises:
             MediaError: A photo cannot be read.
         """
-        batches = _batches(_looks(photos))
-        return sum((self._client.estimate(_question(batch), repair=True) for batch in batches), FREE)
+        questions = [_question(batch) for batch in _batches(_looks(photos))]
+        return sum(
+            (self._client.estimate(each, repair=True, largest=each if is_draft else None) for each in questions), FREE
+        )
 
     def tag(self, photos: Sequence[WorkingPhoto], manifest: ListingManifest, account: Account | None = None) -> Tagging:
         """Return one catalogue entry a photo, in the order given.
@@ -175,7 +188,7 @@ class VisionTagger:
             return outcome, None
         wrong = [look for look in batch if look.photo.record.photo_id in outcome.faults]
         names = _names(wrong)
-        faults = "\n".join(f"- {name}: {outcome.faults[key]}" for key, name in names.items())
+        faults = faults_told({name: outcome.faults[key] for key, name in names.items()})
         try:
             again = self._heard(_question(wrong, faults), wrong, account, bill)
         except (ContentRefusedError, RetryableProviderError) as error:

@@ -34,6 +34,7 @@ from luxvid_pipeline.providers.vision.questions import (
     Question,
     Schema,
     faults_in_words,
+    faults_told,
     first_fault,
     list_of,
     object_of,
@@ -41,7 +42,9 @@ from luxvid_pipeline.providers.vision.questions import (
     or_null,
     rows_of,
     text,
+    with_room,
 )
+from luxvid_pipeline.providers.vision.tagger import PHOTO_ROOM
 
 LIMITS: Mapping[str, int] = {"subject": 120, "prompt": 900, "negative_prompt": 500, "score_prompt": 300}
 """Characters at most; the shortest prompt that a video model of ours still takes whole is 1500 long."""
@@ -54,6 +57,9 @@ _IN_PROMPTS = {
 }
 _OWN_WORDS = ("subject", "prompt", "negative_prompt", "score_prompt")
 _PHOTOS_TOLD = 100
+_SCENE_ROOM = 4000
+"""Characters that one more scene may take in a question."""
+
 _VOICES = re.compile(r"\b(instrumental|no vocals|without vocals)\b", re.IGNORECASE)
 
 
@@ -94,12 +100,30 @@ class VisionWriter:
         """The model's name, ``xai/grok-4.3``."""
         return self._client.engine
 
-    def estimate(self, listing: str, manifest: ListingManifest, catalogue: Sequence[CataloguedPhoto]) -> Estimate:
-        """Return what writing may cost; nothing if it was paid for before or there is nothing to write."""
+    def estimate(
+        self,
+        listing: str,
+        manifest: ListingManifest,
+        catalogue: Sequence[CataloguedPhoto],
+        *,
+        is_draft: bool = False,
+    ) -> Estimate:
+        """Return what writing may cost; nothing if it was paid for before or there is nothing to write.
+
+        Args:
+            listing: As in ``write``.
+            manifest: As in ``write``.
+            catalogue: As in ``write``.
+            is_draft: Whether others may still tag the photos, in more words and for more scenes: room is left for the
+                most.
+        """
         draft = self._local.write(listing, manifest, catalogue).storyboard
         if not draft.shots:
             return FREE
-        return self._client.estimate(_to_write(draft, draft.shots, manifest, catalogue), repair=True)
+        question = _to_write(draft, draft.shots, manifest, catalogue)
+        room = len(SCENES) * _SCENE_ROOM + min(len(catalogue), _PHOTOS_TOLD) * PHOTO_ROOM
+        largest = with_room(question, room, most_tokens=_most_tokens(len(SCENES))) if is_draft else None
+        return self._client.estimate(question, repair=True, largest=largest)
 
     def write(
         self,
@@ -318,7 +342,7 @@ def _twice(ask: Callable[[Sequence[Shot], str], _Outcome], shots: Sequence[Shot]
     if not wrong:
         return outcome
     try:
-        again = ask(wrong, "\n".join(f"- {key}: {why}" for key, why in outcome.faults.items()))
+        again = ask(wrong, faults_told(outcome.faults))
     except (ContentRefusedError, RetryableProviderError) as error:
         again = _Outcome({}, {shot.scene: f"{outcome.faults[shot.scene]}; then {error}" for shot in wrong})
     return _Outcome({**outcome.shots, **again.shots}, again.faults)
@@ -375,7 +399,7 @@ def _to_write(
         parts=(*parts, json.dumps(given, ensure_ascii=False, indent=1)),
         schema=object_of(scenes=list_of(_scene_schema([shot.scene for shot in shots], may_keep=False))),
         likely_tokens=260 * len(shots),
-        most_tokens=900 * len(shots) + 300,
+        most_tokens=_most_tokens(len(shots)),
     )
 
 
@@ -399,8 +423,12 @@ def _to_revise(
             not_done=text("what cannot be done, one sentence, or empty"),
         ),
         likely_tokens=300,
-        most_tokens=900 * len(keys) + 300,
+        most_tokens=_most_tokens(len(keys)),
     )
+
+
+def _most_tokens(scenes: int) -> int:
+    return 900 * scenes + 300
 
 
 def _scene_schema(keys: Sequence[str], *, may_keep: bool) -> Schema:
