@@ -1,20 +1,23 @@
-"""The commands about what goes out: ``luxvid deliver``.
+"""The commands about what goes out: ``luxvid deliver`` and ``luxvid explain``.
 
 Belongs here: arguments, printing, copying a package to where a person wants it.
-Does not belong here: running jobs (``local_runs.py``), what a package holds (``domain/delivery_plan.py``).
+Does not belong here: running jobs (``local_runs.py``), what a package holds (``domain/delivery_plan.py``), what its
+manifest says (``domain/proof.py``).
 """
 
+import hashlib
 import json
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from luxvid_pipeline.domain.errors import StorageError
+from luxvid_pipeline.domain.errors import InputError, StorageError
 from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_bars
 
 
@@ -66,6 +69,126 @@ def deliver(
     for note in package.notes:
         out.print(f"Note    {escape(note)}")
     out.print(f"Folder  {escape(place)}  ({package.frames_encoded} frames encoded, {seconds:.0f} s)")
+
+
+def explain(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file of a package, in its folder.", exists=True, dir_okay=False)
+    ],
+    at_s: Annotated[
+        float | None,
+        typer.Option("--at", metavar="SECONDS", min=0, help="Everything about this moment alone."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is seen in a delivered FILE: from which photos, who made it, which take, what it cost.
+
+    Read from the package's manifest.json, wherever the package was copied to; nothing else is asked.
+    """
+    from luxvid_pipeline.domain.proof import explain as explained  # noqa: PLC0415 - beside what other commands load
+
+    name, document = _manifest_beside(file)
+    entry = next((each for each in document["files"] if each["file"] == name), None)
+    if entry is None or not entry["segments"]:
+        raise InputError(f"{file}: the package's manifest says nothing of what is seen in it")
+    if at_s is not None and at_s >= len(entry["seconds"]):
+        raise InputError(f"{file}: it is {entry['duration_s']:g} s long, and has no second {at_s:g}")
+    with file.open("rb") as opened:
+        is_same = hashlib.file_digest(opened, "sha256").hexdigest() == entry["sha256"]
+    moment = None if at_s is None else explained(document, name, int(at_s))
+    if as_json:
+        told: Mapping[str, Any] = {"file": name, "segments": entry["segments"]} if moment is None else moment
+        typer.echo(json.dumps({"listing": document["listing"], "unchanged": is_same, **told}, indent=2))
+        return
+    shown = f"{entry['duration_s']:g} s" if at_s is None else f"second {int(at_s)} of {entry['duration_s']:g}"
+    out.print(f"{escape(name)}: {shown}, {escape(document['title'] or document['listing'])}")
+    if not is_same:
+        out.print("[yellow]Note    its bytes have changed since the manifest was written[/]")
+    if moment is None:
+        out.print(_segments_table(entry["segments"], document["scenes"]))
+        out.print("Add --at SECONDS for everything about one moment.")
+        return
+    for scene in moment["scenes"]:
+        for title, value in _about_scene(scene):
+            out.print(f"{title:8}{escape(value)}")
+    if moment["score"] is not None:
+        out.print(f"{'Music':8}{escape(_about_score(moment['score']))}")
+
+
+def _manifest_beside(file: Path) -> tuple[str, dict[str, Any]]:
+    """The file's name in its package, and the package's manifest.
+
+    Raises:
+        InputError: There is none, or it cannot be read.
+    """
+    place = file.resolve()
+    places = [folder / "manifest.json" for folder in place.parents[:3]]  # clips and streams lie in folders of a package
+    manifest = next((each for each in places if each.is_file()), None)
+    if manifest is None:
+        raise InputError(
+            f"{file}: no manifest.json lies beside it; name a file in the folder that 'luxvid deliver KEY' prints"
+        )
+    try:
+        document = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{manifest}: it cannot be read: {error}") from error
+    if not isinstance(document, dict) or not {"listing", "title", "files", "scenes", "score"} <= document.keys():
+        raise InputError(f"{manifest}: it is not the manifest of a package")
+    return place.relative_to(manifest.parent).as_posix(), document
+
+
+def _segments_table(segments: list[dict[str, Any]], scenes: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = Table("from", "to", "shows", "photos", "made by", box=None, pad_edge=False)
+    table.add_column("cost", justify="right")
+    for segment in segments:
+        scene = scenes.get(segment["scene"] or "", {})
+        cells = [
+            f"{segment['from_s']:g} s",
+            f"{segment['to_s']:g} s",
+            scene.get("title") or segment["scene"] or "the card",
+            " → ".join(photo["file"] for photo in scene.get("photos", ())),
+            _maker(scene) if scene else "",
+            _dollars(scene["cost_usd"]) if scene else "",
+        ]
+        table.add_row(*map(escape, cells))
+    return table
+
+
+def _about_scene(scene: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """One scene of a manifest in words, under short titles; a card has its name alone."""
+    if "engine" not in scene:
+        return [("Scene", f"the {scene['scene']}")]
+    told = [("Scene", f"{scene['scene']}: {scene['title']}, {scene['camera'] or 'no camera named'}")]
+    for photo in scene["photos"]:
+        room = f", {photo['room']}" if photo.get("room") else ""
+        altered = f", altered by {photo['altered_by']}" if photo.get("altered_by") else ""
+        told.append(("Photo", f"{photo['role']}: {photo['file']}{room}{altered}  (sha256 {photo['sha256'][:16]})"))
+    take = f", take {scene['take']} of {scene['takes']}" if scene["takes"] > 1 else ""
+    seed = f", seed {scene['seed']}" if scene["seed"] is not None else ""
+    told.append(("Made by", f"{_maker(scene)}{take}{seed}: {_dollars(scene['cost_usd'])}"))
+    if scene["prompt"]:
+        told.append(("Prompt", " ".join(scene["prompt"].split())))
+    if scene["degraded_reason"]:
+        told.append(("Note", scene["degraded_reason"]))
+    score = scene["measures"].get("gate_score")
+    if score is not None:
+        passed = "passed" if scene["measures"].get("gate_passed") else "did not pass"
+        told.append(("Checks", f"{passed}, {score:g} of 1"))
+    return told
+
+
+def _about_score(score: Mapping[str, Any]) -> str:
+    style = f", {score['style']}" if score["style"] else ""
+    note = f" ({score['degraded_reason']})" if score["degraded_reason"] else ""
+    return f"{_maker(score)}{style}: {_dollars(score['cost_usd'])}{note}"
+
+
+def _maker(made: Mapping[str, Any]) -> str:
+    return f"{made['engine']} {made['model_version']}" if made.get("model_version") else made["engine"]
+
+
+def _dollars(amount: float) -> str:
+    return f"${amount:.2f}"
 
 
 def _copy(files: dict[str, Path], target: Path) -> None:

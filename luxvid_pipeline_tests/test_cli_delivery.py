@@ -1,0 +1,114 @@
+"""``luxvid explain``: what is seen in a delivered file, from its package's manifest alone."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from luxvid_pipeline.cli import app
+from luxvid_pipeline.domain.errors import InputError
+from luxvid_pipeline.domain.proof import manifest
+from luxvid_pipeline_tests.packages import FILM, POSTER, package
+
+runner = CliRunner()
+_BYTES = b"a film"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A package as it was copied to somebody's disk."""
+    facts = package()
+    film = replace(facts.files[0], sha256=hashlib.sha256(_BYTES).hexdigest())
+    clip = replace(film, name="clips/1-arrival.mp4", kind="clip", segments=film.segments[:1])
+    facts = replace(facts, files=(film, clip, *facts.files[1:]))
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest(facts)))
+    (tmp_path / "clips").mkdir()
+    for name in (FILM, "clips/1-arrival.mp4", POSTER):
+        (tmp_path / name).write_bytes(_BYTES)
+    return tmp_path
+
+
+def told(*arguments):
+    done = runner.invoke(app, ["explain", *map(str, arguments)], catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.output
+
+
+def test_a_file_is_told_segment_by_segment(folder):
+    words = told(folder / FILM)
+    assert "16 s, Villa Aurora" in words
+    rows = [line for line in words.splitlines() if " s  " in line]
+    assert ["Arrival over the pool" in rows[0], "Living room" in rows[1], "Farewell" in rows[2]] == [True] * 3
+    assert "DSC_0403.jpg → <b>DJI.jpg" in rows[0]
+    assert "google/veo-3.1-fast 3.1" in rows[0]
+    assert rows[0].rstrip().endswith("$1.20")
+    assert "the card" in rows[3]
+    assert "changed" not in words
+
+
+def test_a_moment_is_told_with_its_photos_maker_take_and_cost(folder):
+    words = told(folder / FILM, "--at", 1.5)
+    for part in (
+        "second 1 of 16",
+        "1-arrival: Arrival over the pool, dolly forward",
+        "first: DSC_0403.jpg  (sha256 a1a1a1a1a1a1a1a1)",
+        "google/veo-3.1-fast 3.1, take 2 of 2, seed 42: $1.20",
+        "Low over <rippling> water & stone",
+        "meta/musicgen: $0.25",
+    ):
+        assert part in words
+    assert "Living room" not in words
+
+
+@pytest.mark.parametrize(
+    ("second", "scenes"),
+    [(0, ["1-arrival"]), (3.9, ["1-arrival", "5-living"]), (5, ["5-living"]), (15.9, ["card"])],
+)
+def test_json_holds_all_that_the_manifest_knows_of_the_moment(folder, second, scenes):
+    values = json.loads(told(folder / FILM, "--at", second, "--json"))
+    assert [scene["scene"] for scene in values["scenes"]] == scenes
+    assert (values["listing"], values["second"], values["unchanged"]) == ("villa-aurora", int(second), True)
+    assert all(len(photo["sha256"]) == 64 for scene in values["scenes"] for photo in scene.get("photos", ()))
+
+
+def test_an_altered_photograph_is_named_with_who_altered_it(folder):
+    assert "garden.jpg, altered by google/nano-banana" in told(folder / FILM, "--at", 9)
+
+
+def test_a_file_within_a_folder_of_the_package_is_found_too(folder):
+    assert "4 s, Villa Aurora" in told(folder / "clips" / "1-arrival.mp4")
+
+
+def test_a_file_that_is_no_longer_what_was_delivered_is_said_to_be_another(folder):
+    (folder / FILM).write_bytes(b"cut again by somebody")
+    assert "its bytes have changed" in told(folder / FILM)
+    assert json.loads(told(folder / FILM, "--json"))["unchanged"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "why"),
+    [
+        (FILM, ["--at", "16"], "it is 16 s long, and has no second 16"),
+        ("manifest.json", [], "says nothing of what is seen in it"),
+        ("notes.txt", [], "says nothing of what is seen in it"),
+    ],
+)
+def test_what_cannot_be_told_is_said_with_the_file_and_the_reason(folder, name, arguments, why):
+    if not (folder / name).exists():
+        (folder / name).write_text("of somebody's own")
+    with pytest.raises(InputError, match=why) as raised:
+        runner.invoke(app, ["explain", str(folder / name), *arguments], catch_exceptions=False)
+    assert name in str(raised.value)
+
+
+@pytest.mark.parametrize("content", [None, "not JSON", "[]", '{"files": [], "scenes": {}}'])
+def test_without_the_manifest_of_a_package_nothing_is_told(tmp_path, content):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    film = tmp_path / "deep" / "er" / "film.mp4"
+    film.write_bytes(_BYTES)
+    if content is not None:
+        film.with_name("manifest.json").write_text(content)
+    with pytest.raises(InputError, match="manifest"):
+        runner.invoke(app, ["explain", str(film)], catch_exceptions=False)
