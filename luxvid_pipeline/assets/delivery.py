@@ -14,7 +14,6 @@ import polars as pl
 
 from luxvid_pipeline import checks
 from luxvid_pipeline.assets.film import clip_of
-from luxvid_pipeline.assets.half_pace import from_photographs, plays_slower, slowing_scenes
 from luxvid_pipeline.assets.metadata import OWNERS, Stopwatch, engine_from_facts, engine_metadata, manifest_of, preview
 from luxvid_pipeline.assets.package_checks import films_of, names_in_unbranded, off_table, unmarked
 from luxvid_pipeline.assets.package_facts import Known, package_facts
@@ -28,6 +27,7 @@ from luxvid_pipeline.assets.package_maker import (
     release,
     withhold,
 )
+from luxvid_pipeline.assets.scene_sources import from_photographs, plays_slower, slowing_scenes
 from luxvid_pipeline.domain import proof
 from luxvid_pipeline.domain.brand import card_text, identity, one_line
 from luxvid_pipeline.domain.delivery_plan import (

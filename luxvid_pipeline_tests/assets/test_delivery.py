@@ -2,7 +2,7 @@
 
 Engines are fakes, media are real. Films are of two scenes of two seconds whose pictures jump, so that there is no cut
 at half pace and a package takes seconds. Their camera is called "local jumps": it draws without a model, yet is not the
-local camera, whose clips play slower drawn from their photographs (``test_half_pace.py``).
+local camera, whose clips play slower drawn from their photographs (``test_scene_sources.py``).
 """
 
 import json

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from luxvid_pipeline.assets.clips import clip_made_from
-from luxvid_pipeline.assets.half_pace import from_photographs, plays_slower, slowing_scenes
 from luxvid_pipeline.assets.package_maker import SceneInput
+from luxvid_pipeline.assets.scene_sources import from_photographs, plays_slower, slowing_scenes
 from luxvid_pipeline.domain.camera import half_pace
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.domain.pairs import ScenePair
