@@ -25,10 +25,12 @@ from luxvid_pipeline.assets.costs import (
 )
 from luxvid_pipeline.assets.metadata import account_of
 from luxvid_pipeline.domain.payments import ZERO_USD, Estimate
-from luxvid_pipeline.domain.photos import CataloguedPhoto
+from luxvid_pipeline.domain.photos import CataloguedPhoto, PhotoRecord
 from luxvid_pipeline.domain.tables import from_table
+from luxvid_pipeline.io_managers.store import MediaStore, sha256_of
 from luxvid_pipeline.io_managers.values import TableIOManager
 from luxvid_pipeline.local_runs import direct, listing_key_of
+from luxvid_pipeline.media.listing_folder import ListingFolder, read_listing_folder
 from luxvid_pipeline.resources.engines import LOCAL, engines_for
 from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.paid_services import PaidServices
@@ -133,8 +135,13 @@ def _direction(folder: Path, settings: Settings, key: str, board: ProgressBoard)
     if not hosted:
         direct(folder, settings, listing=key, board=board)
         return _read(settings, key, LOCAL)
+    by = "local engines, since nobody has directed it yet"
     if TableIOManager(open_media_store(settings)).load_partition("scene_pairs", key, missing_ok=True) is not None:
-        return _read(settings, key, "what was directed before")
+        before, now = _read(settings, key, "what was directed before"), read_listing_folder(folder)
+        if _is_as_directed(before, now, open_media_store(settings)):
+            # What may be spent is no part of what is directed, and counts as it stands now.
+            return replace(before, listing=replace(before.listing, manifest=now.manifest))
+        by = "local engines, since photos or listing.yaml have changed since it was directed"
     # A home of its own, so that an estimate never takes the place of what the hosted engines will write.
     aside = replace(
         settings,
@@ -144,7 +151,25 @@ def _direction(folder: Path, settings: Settings, key: str, board: ProgressBoard)
         engines={**settings.engines, **dict.fromkeys(DIRECTION, (LOCAL,))},
     )
     direct(folder, aside, listing=key, board=board)
-    return replace(_read(aside, key, "local engines, since nobody has directed it yet"), is_draft=True)
+    return replace(_read(aside, key, by), is_draft=True)
+
+
+def _is_as_directed(before: _Directed, now: ListingFolder, store: MediaStore) -> bool:
+    """Whether a folder still holds the photos, and says of them, what it did when it was directed.
+
+    Photos by reference are the same as long as their addresses are: nothing is fetched for an estimate.
+    """
+    if before.listing.manifest.model_copy(update={"generation": now.manifest.generation}) != now.manifest:
+        return False
+    records = from_table(stored_table(store, "listing_photos", before.listing.listing), PhotoRecord)
+    addresses = {entry.source_url for entry in now.to_fetch}
+    fetched = {record.photo_id for record in records if record.source_url in addresses}
+    # Rows without an original are of files whose bytes nobody saw.
+    seen = {record.photo_id for record in records if record.original}
+    try:
+        return seen == fetched | {sha256_of(now.path(file)) for file in now.photo_files}
+    except OSError:
+        return False
 
 
 def _read(settings: Settings, key: str, by: str) -> _Directed:

@@ -1,6 +1,7 @@
 """The upper end of an estimate holds whatever goes wrong: every take, every retry that is paid, every fallback.
 
-Belongs here: the estimate of a whole film against what the worst luck makes its engines pay.
+Belongs here: the estimate of a whole film against what the worst luck makes its engines pay; whose choices it is made
+from.
 Does not belong here: single engines' estimates (``providers/``), a film against simulated vendors
 (``test_hosted_film.py``).
 
@@ -9,6 +10,7 @@ luck; each request that is charged is charged at its reservation.
 """
 
 import asyncio
+import shutil
 from collections import Counter
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
@@ -55,6 +57,7 @@ from luxvid_pipeline.resources.media_store import open_media_store
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.progress import SilentBoard
 from luxvid_pipeline.resources.settings import Settings
+from luxvid_pipeline_tests.drawn import scenery
 from luxvid_pipeline_tests.imagined import photo
 from luxvid_pipeline_tests.providers.test_takes import BENT, GOOD
 
@@ -401,3 +404,58 @@ def test_a_failure_that_was_charged_like_a_clip_is_not_bought_again_unasked():
     environment = {"LUXVID_CLIPS": "google/veo-3.1-fast", "LUXVID_MAX_TAKES": "1"}
     paid_usd, estimate = paid_and_estimated(environment, Outages(), seconds=4, known=7, pairs=0, portraits=False)
     assert paid_usd == estimate.high_usd == 7 * Decimal("0.4")
+
+
+@pytest.fixture
+def directed(directed_home, eight_photos, tmp_path):
+    """A home in which a listing was directed, its folder, and the environment that asks hosted engines now."""
+    shutil.copytree(directed_home / "home", tmp_path / "home")
+    folder = shutil.copytree(eight_photos, tmp_path / "villa")
+    environment = {"LUXVID_HOME": str(tmp_path / "home"), **KEYS, "LUXVID_TAGGER": "xai/grok-4.3", **USUAL}
+    return Settings.from_environment(environment), folder
+
+
+def _another_photo(folder):
+    Image.fromarray(scenery(1200, 800, seed=99)).save(folder / "new.jpg")
+
+
+def _other_bytes(folder):
+    Image.fromarray(scenery(1200, 800, seed=98)).save(min(folder.glob("*.jpg")))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_as_directed"),
+    [
+        pytest.param(lambda _folder: None, True, id="nothing"),
+        pytest.param(lambda folder: (folder / "notes.txt").write_text("for the agent"), True, id="no photo"),
+        pytest.param(lambda folder: _say(folder, "generation: {budget_usd: 99}"), True, id="what may be spent"),
+        pytest.param(lambda folder: _say(folder, "brief: {goal: sell it to sailors}"), False, id="the brief"),
+        pytest.param(_another_photo, False, id="one photo more"),
+        pytest.param(lambda folder: min(folder.glob("*.jpg")).unlink(), False, id="one photo less"),
+        pytest.param(_other_bytes, False, id="another photo under the same name"),
+    ],
+)
+def test_what_was_directed_before_counts_while_the_folder_is_as_it_was(directed, change, is_as_directed):
+    settings, folder = directed
+    change(folder)
+    found = estimates._direction(folder, settings, LISTING, SilentBoard())
+    assert found.is_draft is not is_as_directed
+    assert found.by == (
+        "what was directed before"
+        if is_as_directed
+        else "local engines, since photos or listing.yaml have changed since it was directed"
+    )
+
+
+def test_an_estimate_goes_by_the_budget_that_the_folder_names_now(directed):
+    settings, folder = directed
+    before = estimates.estimate(folder, settings, listing=LISTING, board=SilentBoard())
+    _say(folder, "generation: {budget_usd: 2.5}")
+    now = estimates.estimate(folder, settings, listing=LISTING, board=SilentBoard())
+    assert (before.budget_usd, now.budget_usd) == (10, Decimal("2.5"))
+    assert before.expected_usd == now.expected_usd
+
+
+def _say(folder, line):
+    with (folder / "listing.yaml").open("a") as manifest:
+        manifest.write(line + "\n")
