@@ -22,7 +22,7 @@ import av
 import av.error
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from luxvid_pipeline.domain.errors import MediaError
@@ -188,9 +188,11 @@ def _look(clip: Path, doing: str) -> _Source:
             width, height = stream.codec_context.width, stream.codec_context.height
             rate = float(stream.average_rate or 24)
             has_sound = bool(container.streams.audio)
+            # A frame's own ``reformat`` prepares the scaler anew each time: on a small clip ten times the decoding.
+            scaler = VideoReformatter()
             for decoded in container.decode(stream):
                 times.append(len(times) / rate if decoded.pts is None else decoded.time)
-                grey = decoded.reformat(width=_SMALL[0], height=_SMALL[1], format="gray")
+                grey = scaler.reformat(decoded, width=_SMALL[0], height=_SMALL[1], format="gray")
                 smalls.append(np.asarray(grey.to_ndarray(), np.uint8))
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"{doing}: {clip.name} cannot be decoded: {error.strerror or error}") from error
@@ -335,24 +337,27 @@ def _decoded(clip: Path, film: FilmFormat, doing: str) -> Iterator[tuple[int, Fr
     try:
         with av.open(str(clip)) as container:
             stream = container.streams.video[0]
+            scaler = VideoReformatter()
             for number, frame in enumerate(container.decode(stream)):
-                yield number, _fitted(frame, film)
+                yield number, _fitted(scaler, frame, film)
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"{doing}: {clip.name} cannot be decoded: {error.strerror or error}") from error
 
 
-def _fitted(frame: Any, film: FilmFormat) -> Frame:
+def _fitted(scaler: VideoReformatter, frame: Any, film: FilmFormat) -> Frame:
     """A decoded frame as the film has it: filled, cut to its shape, BT.709 in limited range."""
     source = int(frame.colorspace)
     if source in {0, 2}:  # not said: what players assume
         source = int(Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601)
-    picture = frame.reformat(
+    scaled = scaler.reformat(
+        frame,
         format="yuv420p",
         src_colorspace=source,
         dst_colorspace=Colorspace.ITU709,
         src_color_range=frame.color_range or ColorRange.MPEG,
         dst_color_range=ColorRange.MPEG,
-    ).to_ndarray()
+    )
+    picture = np.asarray(scaled.to_ndarray(), np.uint8)
     rows, columns = picture.shape
     height = rows * 2 // 3
     into = empty_frame(film)
