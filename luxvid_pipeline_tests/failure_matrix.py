@@ -247,7 +247,7 @@ class Laboratory:
 
     def _score(self, desk: Path, ledger: SqlLedger, account: Account) -> Engine:
         composer = ReplicateScore(MUSICGEN, self._desk(desk))
-        request = replace(score_request(stage_seconds=(4.0, 4.0)), account=account)
+        request = replace(score_request(stage_seconds=(2.0, 2.0)), account=account)
         stages = ScoreStages(request, MediaStore(str(desk / "media"), desk / "cache"), SilentBoard())
         stored, played = stages.play([composer], _local(FakeComposer()))
         return replace(played[-1], name=stored.facts["engine"], degraded_reason=stored.facts["degraded_reason"])
