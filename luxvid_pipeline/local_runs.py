@@ -271,6 +271,7 @@ def _opened(
                 defs = build_defs(lambda: settings, board)
             if not gc.get_freeze_count():
                 gc.freeze()  # what is loaded stays: looking through it again and again took 0.4 s of a render
+            gc.enable()
             yield defs, instance
 
 

@@ -189,6 +189,7 @@ def luxvid(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["luxvid", *map(str, arguments)])
         with mock.patch.dict(os.environ, environ, clear=True), pytest.raises(SystemExit) as ended:
             cli.main()
+        gc.enable()  # which a command of its own process does without
         said = capsys.readouterr()
         return ended.value.code or 0, said.out, said.err
 
