@@ -38,6 +38,7 @@ from luxvid_pipeline.domain.photos import PhotoRecord, Verdict, WorkingPhoto
 from luxvid_pipeline.domain.ports import Engine
 from luxvid_pipeline.domain.pricing import PRICES, Unit, hardware_price
 from luxvid_pipeline.domain.scenes import SCENE_KEYS, scene
+from luxvid_pipeline.ledger import database
 from luxvid_pipeline.media.conform import Conformed
 from luxvid_pipeline.providers import takes
 from luxvid_pipeline.providers.chains import composers_of
@@ -71,6 +72,19 @@ STAGES = {
     "clips": list(VIDEO_MODELS),
     "score": ["meta/musicgen", "meta/musicgen:single", "riffusion/riffusion"],
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_ledger_does_not_wait_for_the_disk():
+    """What a power failure leaves is claimed elsewhere (``ledger/``)."""
+    set_up = database._set_up_sqlite
+
+    def hurried(connection, entry):
+        set_up(connection, entry)
+        connection.execute("PRAGMA synchronous = OFF")
+
+    with patch.object(database, "_set_up_sqlite", hurried):
+        yield
 
 
 class WorstLuck:
