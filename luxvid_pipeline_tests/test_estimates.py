@@ -16,6 +16,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -110,7 +111,7 @@ class Outages(WorstLuck):
 
 
 class AnyLuck:
-    """Whatever may happen; everything is charged."""
+    """Whatever may happen; everything is charged. Asked from many threads, so Hypothesis draws its seed alone."""
 
     def __init__(self, chance):
         self.chance = chance
@@ -381,19 +382,19 @@ def paid_and_estimated(environment, luck, **listing):
         return world.pay(luck), estimate
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     environment=CHOICES,
     seconds=st.sampled_from([2, 4]),
     known=st.integers(1, 7),
     pairs=st.integers(0, 7),
     portraits=st.booleans(),
-    chance=st.one_of(st.none(), st.randoms(use_true_random=False)),
+    chance=st.one_of(st.none(), st.integers(0, 1 << 32)),
 )
 @example(environment=EVERYTHING, seconds=4, known=2, pairs=7, portraits=True, chance=None)
 @example(environment=USUAL, seconds=4, known=7, pairs=0, portraits=False, chance=None)
 def test_whatever_goes_wrong_no_more_is_paid_than_the_upper_end(environment, seconds, known, pairs, portraits, chance):
-    luck = WorstLuck() if chance is None else AnyLuck(chance)
+    luck = WorstLuck() if chance is None else AnyLuck(Random(chance))
     try:
         paid_usd, estimate = paid_and_estimated(
             environment, luck, seconds=seconds, known=known, pairs=pairs, portraits=portraits
