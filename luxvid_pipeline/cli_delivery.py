@@ -5,7 +5,6 @@ Does not belong here: running jobs (``local_runs.py``), what a package holds (``
 manifest says (``domain/proof.py``).
 """
 
-import hashlib
 import json
 import shutil
 import time
@@ -85,7 +84,8 @@ def explain(
 
     Read from the package's manifest.json, wherever the package was copied to; nothing else is asked.
     """
-    from luxvid_pipeline.domain.proof import explain as explained  # noqa: PLC0415 - beside what other commands load
+    from luxvid_pipeline.domain.proof import explain as explained  # noqa: PLC0415 - beside the next
+    from luxvid_pipeline.io_managers.store import sha256_of  # noqa: PLC0415 - loads file systems
 
     name, document = _manifest_beside(file)
     entry = next((each for each in document["files"] if each["file"] == name), None)
@@ -93,8 +93,7 @@ def explain(
         raise InputError(f"{file}: the package's manifest says nothing of what is seen in it")
     if at_s is not None and at_s >= len(entry["seconds"]):
         raise InputError(f"{file}: it is {entry['duration_s']:g} s long, and has no second {at_s:g}")
-    with file.open("rb") as opened:
-        is_same = hashlib.file_digest(opened, "sha256").hexdigest() == entry["sha256"]
+    is_same = sha256_of(file) == entry["sha256"]
     moment = None if at_s is None else explained(document, name, int(at_s))
     if as_json:
         told: Mapping[str, Any] = {"file": name, "segments": entry["segments"]} if moment is None else moment
