@@ -62,7 +62,7 @@ from luxvid_pipeline.media.sheets import frames_of
 
 ASSET = "delivery_package"
 SCORE_NAME = "clips/score.flac"
-PARTS_VERSION = "6"
+PARTS_VERSION = "7"
 CODE_VERSION = "2"
 
 _LOUDNESS = ("integrated_lufs", "true_peak_dbtp", "range_lu")

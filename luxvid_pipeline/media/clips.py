@@ -33,6 +33,7 @@ moves). Everything is done in the planes that the encoder takes, BT.709 4:2:0, s
 import math
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,15 +100,17 @@ class StillPhoto:
         rows, columns = pixels.shape[:2]
         region = np.array([columns, rows], np.float64)
         frame_sizes = region * reduced / step
-        luma = np.asarray(cv2.transform(pixels, _BGR_TO_YCBCR[:1]), np.uint8)
         coarse, fine = _whole(frame_sizes / 2), _whole(frame_sizes / 2 * CHROMA_OVERSAMPLING)
-        blue, red = _chroma_planes(pixels, coarse, fine)
-        del pixels  # the whole decoded photo, which would lie beside the enlarged planes
-        if step > reduced:
-            luma = np.asarray(Image.fromarray(luma).resize(_whole(frame_sizes), Image.Resampling.LANCZOS))
-        oversampling = min(OVERSAMPLING, math.sqrt(_MOST_SAMPLES / float(np.prod(frame_sizes))))
-        size = _whole(frame_sizes * oversampling)
-        luma = enlarged(luma, size)
+        with ThreadPoolExecutor(1, "chroma") as beside:  # a clip that is shot alone has a core to spare here
+            chroma = beside.submit(_chroma_planes, pixels, coarse, fine)
+            luma = np.asarray(cv2.transform(pixels, _BGR_TO_YCBCR[:1]), np.uint8)
+            del pixels  # the whole decoded photo, which would lie beside the enlarged planes
+            if step > reduced:
+                luma = np.asarray(Image.fromarray(luma).resize(_whole(frame_sizes), Image.Resampling.LANCZOS))
+            oversampling = min(OVERSAMPLING, math.sqrt(_MOST_SAMPLES / float(np.prod(frame_sizes))))
+            size = _whole(frame_sizes * oversampling)
+            luma = enlarged(luma, size)
+            blue, red = chroma.result()
         self._luma = _Plane(luma, _to_samples(low, region, reduced, size))
         self._chroma = _Plane(together(blue, red), _to_samples(low, region, reduced, fine))
         self._drawn = threading.local()  # each thread draws chroma through a buffer of its own

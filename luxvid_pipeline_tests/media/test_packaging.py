@@ -17,6 +17,8 @@ from luxvid_pipeline.media.part_runs import PartOrder
 from luxvid_pipeline.media.reframing import CropPath
 from luxvid_pipeline_tests.clips import SMALL
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 SIZES = [(shape, size) for shape in Shape for size in LADDER_PX]
 
 
@@ -200,6 +202,25 @@ def test_both_paces_are_made_together_and_a_cut_to_black_darkens_only_its_own(tm
         meant = 60 + (np.append(np.arange(58), [57.5, 58]) if slow else 2 * np.arange(30)) * is_drawn
         black = 0 if slow else np.clip(1 - np.minimum(np.arange(30), np.arange(30)[::-1]) / 6, 0, 1)
         assert levels == pytest.approx(meant * (1 - black) + 16 * black, abs=1.5)
+
+
+def stripes(places, sink):
+    """Draw what no two ways of scaling make the same."""
+    for place in places:
+        frame = sink.buffer()
+        frame[:] = 40 + np.arange(frame.shape[1]) * (7 + round(place)) % 180
+        sink.write(frame)
+
+
+def test_a_size_has_the_same_bytes_whatever_other_sizes_are_made_with_it(tmp_path, grey):
+    def order(name, size):
+        part = Part(scene="1-arrival", shape=Shape.WIDE, short_side_px=size)
+        return PartOrder(part=part, into=tmp_path / f"{name}-{size}.mp4", start=0, frames=3)
+
+    striped = replace(grey, frames=3, draws=stripes)
+    make_parts(striped, [order("alone", 480)], {}, {})
+    make_parts(striped, [order("among", size) for size in LADDER_PX], {}, {})
+    assert (tmp_path / "alone-480.mp4").read_bytes() == (tmp_path / "among-480.mp4").read_bytes()
 
 
 def test_too_few_frames_are_an_error(tmp_path, grey):
