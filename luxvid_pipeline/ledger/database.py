@@ -9,7 +9,8 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Generator
+import weakref
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ class Database:
                     engine.dispose()
                     raise
                 self._engine, self._pid = engine, os.getpid()
+                weakref.finalize(self, _let_go, engine, os.getpid())  # whoever only dropped it never closed it
             return self._engine
 
     def _new_engine(self) -> sa.Engine:
@@ -132,7 +134,7 @@ class Database:
                 raise LedgerError(f"the ledger's folder cannot be made: {error}") from error
         engine = sa.create_engine(self._url, hide_parameters=True, connect_args={"timeout": self._busy_timeout_s})
         event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", self._begin_sqlite)
+        event.listen(engine, "begin", _queueing_sqlite(self._busy_timeout_s))
         return engine
 
     def _make_tables(self, engine: sa.Engine) -> None:
@@ -199,31 +201,6 @@ class Database:
             finally:
                 raw.close()
 
-    def _begin_sqlite(self, connection: sa.Connection) -> None:
-        """Begin, and where it will write, queue for that at once.
-
-        A transaction that starts by reading and then writes may fail where another wrote in between. SQLite itself
-        waits for a writer in steps of up to 0.1 s, so one of several busy processes could starve for seconds.
-        """
-        if not connection.get_execution_options().get(_WRITING):
-            connection.exec_driver_sql("BEGIN DEFERRED")
-            return
-        sqlite: Any = connection.connection.driver_connection
-        give_up_at = time.monotonic() + self._busy_timeout_s
-        sqlite.execute("PRAGMA busy_timeout = 0")
-        try:
-            while True:
-                try:
-                    sqlite.execute("BEGIN IMMEDIATE")
-                except sqlite3.OperationalError as error:
-                    if "locked" not in str(error) or time.monotonic() > give_up_at:
-                        raise
-                    time.sleep(random.uniform(0.001, 0.004))  # noqa: S311 - no secret
-                else:
-                    return
-        finally:
-            sqlite.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout_s * 1000)}")
-
     @contextmanager
     def _errors_named(self) -> Generator[None]:
         try:
@@ -256,8 +233,45 @@ def _parsed(url: str) -> sa.URL:
     return parsed
 
 
+def _let_go(engine: sa.Engine, pid: int) -> None:
+    """Close an engine's connections, in the process that opened them."""
+    engine.dispose(close=pid == os.getpid())
+
+
+def _queueing_sqlite(busy_timeout_s: float) -> Callable[[sa.Connection], None]:
+    """Return what begins a transaction, and where it will write, queues for that at once.
+
+    A transaction that starts by reading and then writes may fail where another wrote in between. SQLite itself
+    waits for a writer in steps of up to 0.1 s, so one of several busy processes could starve for seconds.
+
+    Not a method: an engine that refers to its ``Database`` would keep it, and its connections, for good.
+    """
+
+    def begin(connection: sa.Connection) -> None:
+        if not connection.get_execution_options().get(_WRITING):
+            connection.exec_driver_sql("BEGIN DEFERRED")
+            return
+        sqlite: Any = connection.connection.driver_connection
+        give_up_at = time.monotonic() + busy_timeout_s
+        sqlite.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    sqlite.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    if "locked" not in str(error) or time.monotonic() > give_up_at:
+                        raise
+                    time.sleep(random.uniform(0.001, 0.004))  # noqa: S311 - no secret
+                else:
+                    return
+        finally:
+            sqlite.execute(f"PRAGMA busy_timeout = {int(busy_timeout_s * 1000)}")
+
+    return begin
+
+
 def _set_up_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
-    # The driver leaves transactions to ``Database._begin_sqlite``. FULL: a commit is on disk before the request leaves.
+    # The driver leaves transactions to ``_queueing_sqlite``. FULL: a commit is on disk before the request leaves.
     connection.isolation_level = None
     connection.execute("PRAGMA synchronous = FULL")
 

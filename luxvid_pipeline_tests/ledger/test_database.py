@@ -1,3 +1,4 @@
+import gc
 import os
 import sqlite3
 import threading
@@ -48,6 +49,24 @@ def test_sqlite_is_kept_in_wal_mode_and_commits_reach_the_disk(tmp_path):
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
     database.close()
+
+
+def test_a_ledger_that_was_only_dropped_closes_its_connections(tmp_path):
+    closed = []
+
+    def on_close(_connection, _record):
+        closed.append(True)
+
+    ledger = SqlLedger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger.claim(asked())
+    sa.event.listen(sa.Pool, "close", on_close)
+    try:
+        del ledger
+        gc.collect()
+    finally:
+        sa.event.remove(sa.Pool, "close", on_close)
+    assert closed
+    assert [file.name for file in tmp_path.iterdir()] == ["ledger.db"]  # SQLite's log goes with the last connection
 
 
 def test_the_database_itself_refuses_a_second_attempt_beside_one_that_may_deliver(url):
