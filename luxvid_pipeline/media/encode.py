@@ -35,9 +35,9 @@ ENCODER_THREADS = 3
 
 _SPENT_WELL = "b-adapt=0:partitions=none:subme=3:me=dia:trellis=1"
 """Where x264's time goes. A camera that moves over a photograph moves everything alike: two B-frames are always right,
-so looking for their number found the same stream in a quarter of all time; blocks need no parts that move apart. What
-that saves goes into sub-pixel motion and quantisation: VMAF 99.25 for 98.8 and 99.61 for 99.45 on two scenes of the
-example listing, in 26 ms of a core for 28, with 3 to 4 % more bits (docs/decisions/0021)."""
+so looking for their number found the same stream in a quarter of all time; blocks need no parts that move apart, and
+move as their neighbours do. What that saves goes into quantisation: VMAF 99.25 for 98.8 and 99.61 for 99.45 on two
+scenes of the example listing, in 22 ms of a core for 28, with 3 to 4 % more bits (docs/decisions/0021 and 0025)."""
 
 _CEILING_BITS_PER_PIXEL = 0.257
 """Ceiling of the bit rate: 16 Mbit/s at 1080p30, twice what YouTube advises for an upload, so that foliage in motion

@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -33,20 +34,24 @@ class Site(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked[self.path] += 1
         self.server.hosts.add(self.headers["Host"])
+        self.answer(*self.path.strip("/").split("/"))
+
+    @contextmanager
+    def counted(self):
+        """Count a request as under way, no longer than its answer is on its way: the next may come right after it."""
         with self.server.lock:
             self.server.at_once += 1
             self.server.most_at_once = max(self.server.most_at_once, self.server.at_once)
-        try:
-            self.answer(*self.path.strip("/").split("/"))
-        finally:
-            with self.server.lock:
-                self.server.at_once -= 1
+        yield
+        with self.server.lock:
+            self.server.at_once -= 1
 
     def answer(self, what, *rest):  # noqa: PLR0912 - a table of answers
         if what == "photo":
             self.say(200, PICTURE, rest[0].encode() if rest else b"")
         elif what == "slow":
-            time.sleep(0.2)
+            with self.counted():
+                time.sleep(0.2)
             self.say(200, PICTURE)
         elif what == "to":
             self.send_response(302)
