@@ -46,7 +46,7 @@ from luxvid_pipeline.providers.chains import composers_of
 from luxvid_pipeline.providers.local.camera import LocalCamera
 from luxvid_pipeline.providers.local.composer import LocalComposer
 from luxvid_pipeline.providers.local.writer import LocalWriter
-from luxvid_pipeline.providers.replicate import clips, images, score
+from luxvid_pipeline.providers.replicate import clips, images, photos, score
 from luxvid_pipeline.providers.replicate.client import Patience, Prediction
 from luxvid_pipeline.providers.replicate.models import VIDEO_MODELS
 from luxvid_pipeline.providers.replicate.predictions import Desk
@@ -73,6 +73,13 @@ STAGES = {
     "clips": list(VIDEO_MODELS),
     "score": ["meta/musicgen", "meta/musicgen:single", "riffusion/riffusion"],
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _each_photo_is_framed_once():
+    """All worlds have the same few photos, each a single tone: in memory they are small."""
+    with patch.object(photos, "_KEPT", 200):
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,13 +1,8 @@
 """Every failure a vendor is known to have, at every stage: the film goes on and says so, or stops with one line."""
 
-from functools import cache
-from unittest import mock
-
 import pytest
 
 from luxvid_pipeline.domain.payments import PaymentState
-from luxvid_pipeline.providers.replicate import clips
-from luxvid_pipeline.providers.replicate.photos import frame_photo
 from luxvid_pipeline_tests import failure_matrix
 from luxvid_pipeline_tests.failure_matrix import SECRETS, VIDEO_AND_SOUND, WORDS, cases, open_laboratory
 
@@ -16,23 +11,7 @@ pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 @pytest.fixture(scope="module")
 def laboratory(tmp_path_factory):
-    framed = tmp_path_factory.mktemp("framed")
-
-    @cache
-    def once(photo, size_px):
-        into = framed / f"{photo.stem}-{size_px}.jpg"
-        return frame_photo(photo, size_px, into), into
-
-    def frame_once(photo, size_px, into):
-        sha256, file = once(photo, size_px)
-        into.write_bytes(file.read_bytes())
-        return sha256
-
-    # All cases send the same photos; framing them anew was an eighth of the matrix.
-    with (
-        open_laboratory(tmp_path_factory.mktemp("matrix")) as opened,
-        mock.patch.object(clips, "frame_photo", frame_once),
-    ):
+    with open_laboratory(tmp_path_factory.mktemp("matrix")) as opened:
         yield opened
 
 

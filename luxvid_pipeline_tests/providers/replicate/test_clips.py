@@ -15,6 +15,7 @@ from luxvid_pipeline.domain.photos import PhotoRecord, Verdict, WorkingPhoto
 from luxvid_pipeline.domain.ports import ClipRequest
 from luxvid_pipeline.domain.storyboard import Shot
 from luxvid_pipeline.media.probe import probe_video
+from luxvid_pipeline.providers.replicate import photos as photos_as_sent
 from luxvid_pipeline.providers.replicate.clips import ReplicateClips
 from luxvid_pipeline.providers.replicate.photos import frame_photo
 from luxvid_pipeline_tests.providers.replicate.desk import desk_for
@@ -175,9 +176,38 @@ def test_without_somebody_who_pays_nothing_is_sent(sim, photos, tmp_path):
 
 
 @pytest.mark.parametrize("size", [(1200, 800), (800, 1200), (1600, 900), (3000, 900)])
-def test_photos_are_sent_in_the_size_that_is_rendered(tmp_path, size):
+def test_photos_are_sent_in_the_size_that_is_rendered(tmp_path, monkeypatch, size):
     photo = working_photo(tmp_path / "photo.jpg", 3, size)
     digest = frame_photo(photo.path, (1280, 720), tmp_path / "framed.jpg")
     with Image.open(tmp_path / "framed.jpg") as framed:
         assert framed.size == (1280, 720)
+    monkeypatch.setattr(photos_as_sent, "_kept", photos_as_sent._Kept())
     assert frame_photo(photo.path, (1280, 720), tmp_path / "again.jpg") == digest
+
+
+def test_a_photo_is_framed_once_for_each_size_and_again_once_it_is_another(tmp_path, monkeypatch):
+    made = []
+
+    def framed(original, size_px):
+        made.append(size_px)
+        return _framed(original, size_px)
+
+    _framed = photos_as_sent._framed
+    monkeypatch.setattr(photos_as_sent, "_kept", photos_as_sent._Kept())
+    monkeypatch.setattr(photos_as_sent, "_framed", framed)
+    monkeypatch.setattr(photos_as_sent, "_KEPT", 2)
+    photo, into = working_photo(tmp_path / "photo.jpg", 3, (600, 400)).path, tmp_path / "framed.jpg"
+    small, large = (160, 90), (320, 180)
+    original = photo.read_bytes()
+    digests = [frame_photo(photo, size, into) for size in (small, large, small, large)]
+    assert made == [small, large]
+    assert digests[:2] == digests[2:]
+    assert hashlib.sha256(into.read_bytes()).hexdigest() == digests[-1]
+    working_photo(photo, 4, (600, 400))
+    assert frame_photo(photo, large, into) != digests[1]
+    assert made == [small, large, large]
+    # No more are kept than a film needs: the one that nobody asked for longest has gone.
+    photo.write_bytes(original)
+    assert frame_photo(photo, large, into) == digests[1]
+    assert frame_photo(photo, small, into) == digests[0]
+    assert made == [small, large, large, small]
