@@ -4,13 +4,10 @@ Belongs here: opening the instance, running a listing's jobs one after the other
 Does not belong here: printing (``cli.py``), what the assets do.
 """
 
-import contextlib
 import gc
 import os
 import shutil
 import socket
-import sqlite3
-import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,8 +20,6 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.instance import InstanceRef
 from dagster._core.utils import make_new_run_id
 from filelock import FileLock, Timeout
-from sqlalchemy import event as sql_event
-from sqlalchemy.engine import Engine
 
 from luxvid_pipeline.assets.approval import missing_error
 from luxvid_pipeline.assets.costs import is_made
@@ -46,6 +41,7 @@ from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions
 from luxvid_pipeline.providers.ahead import ScoreAhead
 from luxvid_pipeline.providers.chains import ScoreChain
 from luxvid_pipeline.providers.local.silence import SILENCE
+from luxvid_pipeline.records import quickened
 from luxvid_pipeline.resources.approvals import opened_approvals
 from luxvid_pipeline.resources.engines import LOCAL, engines_for, spent_by
 from luxvid_pipeline.resources.listing_sources import ListingSources
@@ -146,7 +142,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     except OSError as error:
         raise StorageError(f"{home}: Dagster's home cannot be written: {error.strerror or error}") from error
     os.environ["DAGSTER_HOME"] = str(home)
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=NO_CAPTURE))
+    return dg.DagsterInstance.from_ref(quickened(InstanceRef.from_dir(str(home), overrides=NO_CAPTURE)))
 
 
 def listing_key_of(folder: Path, asked_for: str | None) -> str:
@@ -262,7 +258,7 @@ def _opened(
     with _only_one(settings, key):
         if folder is not None:
             ListingSources(settings).register(key, folder)
-        with _records_kept_open(settings.dagster_home), open_instance(settings) as instance:
+        with open_instance(settings) as instance:
             fail_abandoned_runs(instance)
             instance.add_dynamic_partitions(str(listing_partitions.name), [key])
             with warnings.catch_warnings():
@@ -273,44 +269,6 @@ def _opened(
                 gc.freeze()  # what is loaded stays: looking through it again and again took 0.4 s of a render
             gc.enable()
             yield defs, instance
-
-
-@contextmanager
-def _records_kept_open(dagster_home: Path) -> Iterator[None]:
-    """Hold each of Dagster's SQLite files open while the block runs, so that no event waits for the disk.
-
-    Dagster opens and closes a file for each event; the last one that closes it copies its write-ahead log and flushes
-    it, twice. With the file held open that happens once, at the end. ``synchronous=NORMAL`` is SQLite's advice for such
-    a log: a killed process loses nothing, a power failure the last events and never the file. The ledger is untouched.
-
-    Source:
-        https://www.sqlite.org/wal.html#performance_considerations
-    """
-    held: dict[str, sqlite3.Connection] = {}
-    lock = threading.Lock()
-
-    def hold(connection: Any, _record: object) -> None:
-        if not isinstance(connection, sqlite3.Connection):
-            return
-        file = next((row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main"), "")
-        if not file or not Path(file).is_relative_to(home):
-            return
-        connection.execute("PRAGMA synchronous=NORMAL")
-        with lock:
-            if file not in held:
-                held[file] = sqlite3.connect(file, check_same_thread=False)
-        # Until it has read something it holds nothing; the log begins to be one with Dagster's first words to the file.
-        with contextlib.suppress(sqlite3.OperationalError):
-            held[file].execute("SELECT count(*) FROM sqlite_schema").fetchall()
-
-    home = dagster_home.resolve()
-    sql_event.listen(Engine, "connect", hold)
-    try:
-        yield
-    finally:
-        sql_event.remove(Engine, "connect", hold)
-        for connection in held.values():
-            connection.close()
 
 
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:

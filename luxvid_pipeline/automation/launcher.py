@@ -31,6 +31,7 @@ from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, Worke
 from dagster._serdes import deserialize_value, serialize_value
 
 from luxvid_pipeline.media.memory import keep_memory_low
+from luxvid_pipeline.records import quickened
 
 LAUNCHED_TAG = "luxvid/launched_on"
 """The machine whose daemon launched a run."""
@@ -150,7 +151,8 @@ def make_run(instance_ref: str, run_id: str) -> None:
     from dagster._utils.interrupts import capture_interrupts  # noqa: PLC0415
 
     keep_memory_low()
-    with capture_interrupts(), DagsterInstance.from_ref(deserialize_value(instance_ref, InstanceRef)) as instance:
+    ref = quickened(deserialize_value(instance_ref, InstanceRef))
+    with capture_interrupts(), DagsterInstance.from_ref(ref) as instance:
         _execute_run_command_body(run_id, instance, lambda _: None, set_exit_code_on_failure=False)
 
 

@@ -1,0 +1,221 @@
+"""Dagster's SQLite records, written quickly: the same files with the same rows, for whoever makes runs.
+
+Belongs here: storages that keep those files open, and putting them in the place of Dagster's.
+Does not belong here: opening the instance (``local_runs.py``), what is written; other databases, which need none of it.
+
+Dagster opens and closes a file for each event and each look at its runs; the last one that closes a file copies its
+write-ahead log and flushes it, twice. It asks before most of that whether a table is there, makes each run's file with
+all its tables one by one, and reads seventy migrations to see that there is none to make: two of the two and a half
+seconds that a render takes in which nothing has to be made. Here a file stays open until the instance is closed, a
+run's file begins as a copy of an empty one, and what Dagster has stamped once needs no migrations.
+"""
+
+import os
+import sqlite3
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.instance import InstanceRef
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import create_engine
+from sqlalchemy import event as sql_event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import StaticPool
+
+_OPEN_AT_ONCE = 16
+"""Files of events that stay open: a render writes six, somebody who looks through many runs reads hundreds."""
+
+
+def quickened(ref: InstanceRef) -> InstanceRef:
+    """Return the same instance with its SQLite records written quickly; with other storages, the instance itself."""
+    kept = ref.storage_data
+    if kept is None or kept.class_name != DagsterSqliteStorage.__name__:
+        return ref
+    return ref._replace(storage_data=ConfigurableClassData(__name__, QuickRecords.__name__, kept.config_yaml))
+
+
+class QuickEvents(SqliteEventLogStorage):
+    """Dagster's own event log with one connection to each file; its lock lets one thread in at a time."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        """Open the log of a directory, making what is not there."""
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._tables: set[str] = set()
+        super().__init__(base_dir, inst_data)
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> "QuickEvents":
+        """Open the log that an instance's configuration names."""
+        return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            if shard not in self._engines:
+                self._engines[shard] = self._opened(shard)
+                while len(self._engines) > _OPEN_AT_ONCE:
+                    self._engines.popitem(last=False)[1].dispose()
+            self._engines.move_to_end(shard)
+            with self._engines[shard].begin() as connection:
+                yield connection
+
+    def _opened(self, shard: str) -> Engine:
+        file = Path(self.path_for_shard(shard))
+        if not file.exists():
+            _place(_empty_file(file.parent.parent), file)
+        engine = _kept_open(self.conn_string_for_shard(shard))
+        if not _is_stamped(file):  # another process is making it just now, or an older Dagster did
+            self._initdb(engine)
+        return engine
+
+    def has_table(self, table_name: str) -> bool:
+        """Return whether a table is there; what is there once stays."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def dispose(self) -> None:
+        """Close all files."""
+        with self._db_lock:
+            for engine in self._engines.values():
+                engine.dispose()
+            self._engines.clear()
+        super().dispose()
+
+
+class QuickRuns(SqliteRunStorage):
+    """Dagster's own runs with one connection to their file, for one thread at a time."""
+
+    def __init__(self, conn_string: str, inst_data: ConfigurableClassData | None = None) -> None:
+        """Open the file that an address names."""
+        super().__init__(conn_string, inst_data)
+        self._engine = _kept_open(conn_string)
+        self._turn = threading.RLock()
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> "QuickRuns":
+        """Open the runs that an instance's configuration names."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: ConfigurableClassData | None = None) -> "QuickRuns":
+        """Open the runs of a directory, making what is not there."""
+        file = Path(base_dir).absolute() / "runs.db"
+        if _is_stamped(file, "instance_info"):
+            return cls(f"sqlite:///{file}", inst_data)
+        return super().from_local(base_dir, inst_data)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Give a transaction on the one connection."""
+        with self._turn, self._engine.begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close the file."""
+        self._engine.dispose()
+        super().dispose()
+
+
+class QuickSchedules(SqliteScheduleStorage):
+    """Dagster's own schedules, opened without a look at migrations; a run neither reads nor writes them."""
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> SqliteScheduleStorage:
+        """Open the schedules that an instance's configuration names."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: ConfigurableClassData | None = None) -> SqliteScheduleStorage:
+        """Open the schedules of a directory, making what is not there."""
+        file = Path(base_dir).absolute() / "schedules.db"
+        if _is_stamped(file):
+            return cls(f"sqlite:///{file}", inst_data)
+        return super().from_local(base_dir, inst_data)
+
+
+class QuickRecords(DagsterSqliteStorage):
+    """Dagster's own three kinds of records in one directory."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        """Open the records of an instance, making what is not there."""
+        self.base_dir = base_dir
+        home = Path(base_dir)
+        self._run_storage = QuickRuns.from_local(str(home / "history"))
+        self._event_log_storage = QuickEvents(str(home / "history" / "runs"))
+        self._schedule_storage = QuickSchedules.from_local(str(home / "schedules"))
+        self._inst_data = inst_data
+        # What Dagster's own would do first is to open all three in its way.
+        super(DagsterSqliteStorage, self).__init__()
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Any) -> "QuickRecords":
+        """Open the records that an instance's configuration names."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _kept_open(address: str) -> Engine:
+    """Return an engine with one connection, which may lose its last words when the power fails, and never the file.
+
+    Source:
+        https://www.sqlite.org/wal.html#performance_considerations
+    """
+    engine = create_engine(
+        address,
+        poolclass=StaticPool,
+        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+    )
+    sql_event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
+    return engine
+
+
+def _is_stamped(file: Path, *tables: str) -> bool:
+    """Whether Dagster has finished making a file."""
+    if not file.exists():
+        return False
+    with closing(sqlite3.connect(file, timeout=SQLITE_BUSY_TIMEOUT_SECONDS)) as connection:
+        try:
+            stamped = connection.execute("SELECT count(*) FROM alembic_version").fetchone()[0]
+        except sqlite3.OperationalError:
+            return False
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    return stamped > 0 and names.issuperset(tables)
+
+
+def _empty_file(history: Path) -> bytes:
+    """Return a run's file as this Dagster makes it, before its first event; kept in the instance for others."""
+    kept = history / f"empty-run-{dg.__version__}"
+    if not kept.exists():
+        _place(_made_by_dagster(), kept)
+    return kept.read_bytes()
+
+
+@cache
+def _made_by_dagster() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        SqliteEventLogStorage(folder).get_logs_for_run("empty")
+        return (Path(folder) / "empty.db").read_bytes()
+
+
+def _place(content: bytes, file: Path) -> None:
+    """Write a file whole, unless another process has."""
+    part = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
+    part.write_bytes(content)
+    try:
+        os.link(part, file)
+    except FileExistsError:
+        pass
+    finally:
+        part.unlink()
