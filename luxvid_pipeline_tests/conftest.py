@@ -24,6 +24,7 @@ from sqlalchemy.engine import Engine
 from luxvid_pipeline import cli
 from luxvid_pipeline.assets import clip_gate, clips
 from luxvid_pipeline.domain.film_format import FULL_HD
+from luxvid_pipeline.ledger import database
 from luxvid_pipeline.media import encode
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
@@ -123,6 +124,19 @@ def quick_pictures():
     starts know nothing of it: none for tests that compare bytes with theirs.
     """
     with mock.patch.object(encode, "_SPENT_WELL", "b-adapt=0:partitions=none:subme=0:trellis=0:me=dia"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick_ledger():
+    """Let the ledger flush nothing: for tests that claim nothing of what a power failure leaves (``ledger/`` does)."""
+    set_up = database._set_up_sqlite
+
+    def hurried(connection, entry):
+        set_up(connection, entry)
+        connection.execute("PRAGMA synchronous=OFF")
+
+    with mock.patch.object(database, "_set_up_sqlite", hurried):
         yield
 
 

@@ -7,7 +7,7 @@ import pytest
 from luxvid_pipeline.media.film import inspect_film
 from luxvid_pipeline_tests.studio import draw_photos
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 ROOMS = ("pool", "bedroom", "bedroom")
 

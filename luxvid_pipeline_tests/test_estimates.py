@@ -39,7 +39,6 @@ from luxvid_pipeline.domain.photos import PhotoRecord, Verdict, WorkingPhoto
 from luxvid_pipeline.domain.ports import Engine
 from luxvid_pipeline.domain.pricing import PRICES, Unit, hardware_price
 from luxvid_pipeline.domain.scenes import SCENE_KEYS, scene
-from luxvid_pipeline.ledger import database
 from luxvid_pipeline.media.conform import Conformed
 from luxvid_pipeline.providers import takes
 from luxvid_pipeline.providers.chains import composers_of
@@ -63,6 +62,8 @@ from luxvid_pipeline_tests.drawn import scenery
 from luxvid_pipeline_tests.imagined import photo
 from luxvid_pipeline_tests.providers.test_takes import BENT, GOOD
 
+pytestmark = pytest.mark.usefixtures("quick_ledger")
+
 KEYS = {"REPLICATE_API_TOKEN": "r8_key", "XAI_API_KEY": "xai-key", "OPENAI_API_KEY": "sk-key"}
 LISTING = "villa-test"
 TALKERS = [model for model, price in PRICES.items() if price.unit is Unit.TOKEN]
@@ -79,19 +80,6 @@ STAGES = {
 def _each_photo_is_framed_once():
     """All worlds have the same few photos, each a single tone: in memory they are small."""
     with patch.object(photos, "_KEPT", 200):
-        yield
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _the_ledger_does_not_wait_for_the_disk():
-    """What a power failure leaves is claimed elsewhere (``ledger/``)."""
-    set_up = database._set_up_sqlite
-
-    def hurried(connection, entry):
-        set_up(connection, entry)
-        connection.execute("PRAGMA synchronous = OFF")
-
-    with patch.object(database, "_set_up_sqlite", hurried):
         yield
 
 

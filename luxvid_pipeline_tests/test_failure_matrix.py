@@ -6,7 +6,7 @@ from luxvid_pipeline.domain.payments import PaymentState
 from luxvid_pipeline_tests import failure_matrix
 from luxvid_pipeline_tests.failure_matrix import SECRETS, VIDEO_AND_SOUND, WORDS, cases, open_laboratory
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 
 @pytest.fixture(scope="module")

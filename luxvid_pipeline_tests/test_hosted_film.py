@@ -31,7 +31,7 @@ from luxvid_pipeline.resources.settings import Settings
 from luxvid_pipeline_tests.simulators import LanguageModelSimulator, ReplicateSimulator, script
 from luxvid_pipeline_tests.studio import draw_photos
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 VEO, MUSICGEN = "google/veo-3.1-fast", "meta/musicgen"
 KEYS = {

@@ -22,7 +22,7 @@ from luxvid_pipeline.resources.approvals import ListingApprovals
 from luxvid_pipeline.review import _package_group, review_on
 from luxvid_pipeline_tests.conftest import open_studio
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from luxvid_pipeline.resources.approvals import opened_approvals
 from luxvid_pipeline_tests.conftest import open_studio
 from luxvid_pipeline_tests.fakes import FakeSelector
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 REQUIRED = {"LUXVID_APPROVAL": "required"}
 SHOWN = ("1-arrival", "7-farewell")

@@ -6,7 +6,7 @@ from luxvid_pipeline.domain.errors import InputError, PermanentProviderError, Sc
 from luxvid_pipeline.domain.keys import scene_partition_key
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 ALL = {scene_partition_key("villa-test", scene) for scene in SCENE_KEYS}
 

@@ -27,7 +27,7 @@ from luxvid_pipeline_tests.conftest import open_studio
 from luxvid_pipeline_tests.fakes import FakeSelector
 from luxvid_pipeline_tests.studio import Studio
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 SHOWN = ("1-arrival", "7-farewell")
 JUMPS = "local jumps"

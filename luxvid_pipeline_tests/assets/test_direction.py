@@ -17,7 +17,7 @@ from luxvid_pipeline.resources.approvals import opened_approvals
 from luxvid_pipeline_tests.conftest import open_studio
 from luxvid_pipeline_tests.studio import draw_photos
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 ROOMS = ("pool", "bedroom", "living", "terrace", "kitchen", "dining", "aerial")
 KITCHEN, DINING = "IMG_0004.jpg", "IMG_0005.jpg"

@@ -19,7 +19,7 @@ from luxvid_pipeline.media.film import inspect_film
 from luxvid_pipeline.providers.chains import ScoreChain
 from luxvid_pipeline_tests.fakes import FakeComposer
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 
 def test_clips_and_score_become_a_film_that_passes_its_checks(shot):

@@ -22,7 +22,7 @@ from luxvid_pipeline.ledger.approvals import SqlApprovals
 from luxvid_pipeline.providers.local.composer import LocalComposer
 from luxvid_pipeline.resources.approvals import ListingApprovals
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 JOBS = {stage: job.name for stage, job in STAGE_JOBS.items() if stage != "delivery"}
 

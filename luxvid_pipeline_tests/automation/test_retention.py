@@ -18,7 +18,7 @@ from luxvid_pipeline.partitions import all_scenes_tags
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.settings import Settings
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 LISTING, NEIGHBOUR = "villa-test", "villa-test-2"
 LATER = datetime.now(UTC) + timedelta(days=40)

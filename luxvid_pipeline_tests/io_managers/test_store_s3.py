@@ -28,7 +28,7 @@ from luxvid_pipeline.media.probe import probe_video
 from luxvid_pipeline_tests.conftest import open_studio
 from luxvid_pipeline_tests.s3 import S3Server
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 KEY = "scene_clips/villa/1-arrival.mp4"
 ROOT = Path(__file__).parents[2]

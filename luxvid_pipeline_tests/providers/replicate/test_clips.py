@@ -21,7 +21,7 @@ from luxvid_pipeline.providers.replicate.photos import frame_photo
 from luxvid_pipeline_tests.providers.replicate.desk import desk_for
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 SMALL = FilmFormat(width_px=320, height_px=180, fps=Fraction(30))
 ACCOUNT = Account(listing="villa-aurora", client="Aurora", budget_usd=Decimal(20))

@@ -17,7 +17,7 @@ from luxvid_pipeline_tests.providers.replicate.desk import desk_for
 from luxvid_pipeline_tests.providers.replicate.test_clips import request_for
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
 # Each makes a clip that is hardly longer than asked for: one photo, two photos.
 VEO, SEEDANCE = "google/veo-3.1-fast", "bytedance/seedance-1-pro"
