@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import wave
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,9 @@ class MediaCache:
         return made
 
 
+@lru_cache(maxsize=4)
 def picture(data: bytes) -> np.ndarray:
-    """Decode a photo to BGR, upright.
+    """Decode a photo to BGR, upright, to be looked at and not changed: the same photos come again and again.
 
     Raises:
         BadInputError: It is not a picture.
@@ -59,6 +61,7 @@ def picture(data: bytes) -> np.ndarray:
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if decoded is None:
         raise BadInputError("cannot identify image file <_io.BytesIO object at 0x7f3c1c0d2e30>")
+    decoded.setflags(write=False)
     return decoded
 
 

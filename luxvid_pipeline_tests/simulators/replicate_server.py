@@ -739,14 +739,16 @@ class ReplicateSimulator:
 
     def _image(self, card: Card, full: Mapping[str, Any], odd: Mapping[str, Any]) -> Any:
         del card, odd
-        pictures = [footage.picture(self._fetched(url)) for url in full.get("image_input", [])]
+        given = [self._fetched(url) for url in full.get("image_input", [])]
+        pictures = [footage.picture(data) for data in given]
         image = pictures[0] if pictures else footage.np.full((1024, 1024, 3), 128, footage.np.uint8)
         aspect = image.shape[1] / image.shape[0]
         if full["aspect_ratio"] != "match_input_image":
             wide, high = map(int, full["aspect_ratio"].split(":"))
             aspect = wide / high
         ending = str(full["output_format"])
-        data = footage.encoded(footage.extended(image, aspect), ending)
+        recipe = {"image": [_sha(data) for data in given], "aspect": aspect, "ending": ending}
+        data = self._cache.get(recipe, lambda: footage.encoded(footage.extended(image, aspect), ending))
         content_type = "image/png" if ending == "png" else "image/jpeg"
         return [(f"tmp{_sha(data)[:8]}.{ending}", content_type, data)], {"image_output_count": 1}
 
