@@ -79,7 +79,9 @@ class Daemon:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the daemon in a process group of its own, with its code server and all runs."""
+        """Start the daemon in a process group of its own, with its code server and all runs, unless it runs."""
+        if self._process is not None and self._process.poll() is None:
+            return
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [Path(sys.executable).parent / "dagster-daemon", "run", "-w", str(self._workspace)],

@@ -39,7 +39,10 @@ ONCE = {"direction": 1, "scenes": 1, "score": 1, "film": 1}
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory, ready_clip):
-    return Daemon(tmp_path_factory.mktemp("daemon"), ready_clip, config=SOON)
+    """A daemon that goes on from test to test: loading everything takes it eight seconds of a core."""
+    daemon = Daemon(tmp_path_factory.mktemp("daemon"), ready_clip, config=SOON)
+    yield daemon
+    daemon.kill()
 
 
 def films(daemon, *listings):
@@ -69,7 +72,8 @@ def test_three_folders_one_broken_and_one_in_two_halves_become_two_films_and_a_r
     (broken / "listing.yaml").write_text("film: {clip_seconds: two}\n")
     shutil.copytree(eight_photos, daemon.inbox / "villa-whole")
     daemon.fail("villa-half", "4-bath", 1)
-    with daemon.instance() as instance, daemon.running():
+    daemon.start()
+    with daemon.instance() as instance:
         wait_for(lambda: runs(instance, "direct_listing_job", "villa-whole"), PATIENCE_S, "the first direction")
         assert not runs(instance, listing="villa-half"), "it was taken before it had come in"
         for photo in photos[4:]:
