@@ -23,6 +23,7 @@ from dagster._core.instance import InstanceRef
 import luxvid_pipeline
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import media_key
+from luxvid_pipeline.records import quickened
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.settings import Settings
 
@@ -117,8 +118,8 @@ class Daemon:
 
     @contextmanager
     def instance(self):
-        """Open the instance the daemon works on."""
-        with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(self.dagster_home))) as instance:
+        """Open the instance the daemon works on, as a run of it does."""
+        with dg.DagsterInstance.from_ref(quickened(InstanceRef.from_dir(str(self.dagster_home)))) as instance:
             yield instance
 
     @property
