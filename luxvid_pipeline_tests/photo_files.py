@@ -129,7 +129,8 @@ def save(path: Path, picture: np.ndarray, format: str = "JPEG", **settings: obje
     """Write an RGB picture in any of Pillow's formats, whatever the path's ending."""
     path.parent.mkdir(parents=True, exist_ok=True)
     quality = {"quality": 92} if format in ("JPEG", "MPO", "WEBP", "AVIF", "HEIF") else {}
-    Image.fromarray(picture).save(path, format, **{**quality, **settings})
+    quick = {"compress_level": 1} if format == "PNG" else {}
+    Image.fromarray(picture).save(path, format, **{**quality, **quick, **settings})
     return path
 
 
