@@ -12,6 +12,7 @@ import os
 import shutil
 import sqlite3
 import sys
+from functools import lru_cache
 from pathlib import Path
 from unittest import mock
 
@@ -25,8 +26,10 @@ from luxvid_pipeline import cli
 from luxvid_pipeline.assets import clip_gate, clips
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.ledger import database
-from luxvid_pipeline.media import encode
+from luxvid_pipeline.media import encode, film
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame
+from luxvid_pipeline.media.measures import sound
+from luxvid_pipeline.providers import takes
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
 from luxvid_pipeline_tests.records import open_records
 from luxvid_pipeline_tests.studio import Studio, draw_photos
@@ -112,6 +115,30 @@ def _the_same_clip_is_looked_at_once():
     with (
         mock.patch.object(clips, "frames_of", once(clips.frames_of)),
         mock.patch.object(clip_gate, "glance_at_clip", once(clip_gate.glance_at_clip)),
+        mock.patch.object(takes, "measure_clip", once(takes.measure_clip)),
+    ):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_same_sound_is_measured_once():
+    """Measure sound of the same samples once: a fake composer plays one score to most films, and each is looked at."""
+
+    def once(measure):
+        @lru_cache(maxsize=64)
+        def of_samples(samples, shape, dtype, options):
+            return measure(np.frombuffer(samples, dtype).reshape(shape), **dict(options))
+
+        def measured(sound, **options):
+            found = of_samples(sound.tobytes(), sound.shape, sound.dtype, tuple(sorted(options.items())))
+            return found.copy() if isinstance(found, np.ndarray) else found
+
+        return measured
+
+    with (
+        mock.patch.object(film, "peaks_over_time", once(film.peaks_over_time)),
+        mock.patch.object(film, "loudness_of", once(film.loudness_of)),
+        mock.patch.object(sound, "loudness_of", once(sound.loudness_of)),
     ):
         yield
 
