@@ -24,10 +24,12 @@ from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.estimates import estimate
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.local_runs import open_instance, render
+from luxvid_pipeline.media import encode
 from luxvid_pipeline.media.film import inspect_film
 from luxvid_pipeline.media.loudness import SILENCE_LUFS
 from luxvid_pipeline.resources.progress import SilentBoard
 from luxvid_pipeline.resources.settings import Settings
+from luxvid_pipeline_tests.conftest import LOOKS_FOR_LESS
 from luxvid_pipeline_tests.simulators import LanguageModelSimulator, ReplicateSimulator, script
 from luxvid_pipeline_tests.studio import draw_photos
 
@@ -235,6 +237,13 @@ def test_a_budget_too_small_stops_before_anything_is_sent_and_says_the_numbers(v
     assert SqlLedger(settings.database_url).spent().reserved_usd == 0
 
 
+@pytest.fixture
+def as_many_bits_as_it_needs(monkeypatch):
+    """A clip of these photos is then above the ceiling and encoded twice, and joined with one that is not."""
+    monkeypatch.setattr(encode, "_SPENT_WELL", LOOKS_FOR_LESS)
+
+
+@pytest.mark.usefixtures("as_many_bits_as_it_needs")
 def test_a_chain_goes_on_where_one_engine_refuses_and_says_so(vendors, tmp_path):
     vendors.replicate.script.prediction(VEO, script.fail(script.E005), times=1)
     vendors.replicate.script.prediction(MUSICGEN, script.fail(script.E005), nth=2)
