@@ -10,6 +10,7 @@ seconds that a render takes in which nothing has to be made. Here a file stays o
 run's file begins as a copy of an empty one, and what Dagster has stamped once needs no migrations.
 """
 
+import contextlib
 import os
 import sqlite3
 import tempfile
@@ -197,9 +198,11 @@ def _is_stamped(file: Path, *tables: str) -> bool:
 def _empty_file(history: Path) -> bytes:
     """Return a run's file as this Dagster makes it, before its first event; kept in the instance for others."""
     kept = history / f"empty-run-{dg.__version__}"
-    if not kept.exists():
-        _place(_made_by_dagster(), kept)
-    return kept.read_bytes()
+    if kept.exists():
+        return kept.read_bytes()
+    made = _made_by_dagster()
+    _place(made, kept)
+    return made
 
 
 @cache
@@ -210,12 +213,11 @@ def _made_by_dagster() -> bytes:
 
 
 def _place(content: bytes, file: Path) -> None:
-    """Write a file whole, unless another process has."""
+    """Write a file whole, unless another process has; where no file can be linked, Dagster makes it."""
     part = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
     part.write_bytes(content)
     try:
-        os.link(part, file)
-    except FileExistsError:
-        pass
+        with contextlib.suppress(OSError):  # it is there already, or this file system knows no links
+            os.link(part, file)
     finally:
         part.unlink()

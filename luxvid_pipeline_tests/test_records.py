@@ -1,5 +1,7 @@
 """Records that are written quickly are Dagster's own records."""
 
+import errno
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -88,6 +90,19 @@ def test_a_runs_file_that_somebody_else_has_only_begun_is_finished(home, left):
             file.write_bytes(left)
         instance.report_engine_event("it goes on", run)
         assert [entry.dagster_event.message for entry in instance.all_logs(run.run_id)] == ["it goes on"]
+
+
+def test_where_no_file_can_be_linked_dagster_makes_a_runs_file(home, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    home.mkdir()
+    with opened(home, quickly=True) as instance:
+        runs = [make_a_run(instance, f"run-{number}") for number in range(2)]
+        assert [len(instance.all_logs(run_id)) for run_id in runs] == [1, 1]
+    left = {file.name for file in (home / "history" / "runs").iterdir()}
+    assert left == {"index.db", ".db", *(f"{run_id}.db" for run_id in runs)}  # .db: what was reported outside of runs
 
 
 def test_files_stay_open_until_the_instance_is_closed_and_no_more_than_a_few_runs(home, monkeypatch):
