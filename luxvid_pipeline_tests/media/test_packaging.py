@@ -17,8 +17,6 @@ from luxvid_pipeline.media.part_runs import PartOrder
 from luxvid_pipeline.media.reframing import CropPath
 from luxvid_pipeline_tests.clips import SMALL
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
-
 SIZES = [(shape, size) for shape in Shape for size in LADDER_PX]
 
 
