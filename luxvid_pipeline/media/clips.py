@@ -104,7 +104,7 @@ class StillPhoto:
         with ThreadPoolExecutor(1, "chroma") as beside:  # a clip that is shot alone has a core to spare here
             chroma = beside.submit(_chroma_planes, pixels, coarse, fine)
             luma = np.asarray(cv2.transform(pixels, _BGR_TO_YCBCR[:1]), np.uint8)
-            del pixels  # the whole decoded photo, which would lie beside the enlarged planes
+            del pixels  # the whole decoded photo: gone once the chroma is made, before luma is enlarged as a rule
             if step > reduced:
                 luma = np.asarray(Image.fromarray(luma).resize(_whole(frame_sizes), Image.Resampling.LANCZOS))
             oversampling = min(OVERSAMPLING, math.sqrt(_MOST_SAMPLES / float(np.prod(frame_sizes))))

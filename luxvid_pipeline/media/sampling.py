@@ -90,7 +90,7 @@ class _Grid:
 
 
 def _grid(step: float, first: float, pixels: int, samples: int) -> _Grid | None:
-    """The grid whose pixels begin at sample ``first``, ``step`` apart; None where none of its samples are whole."""
+    """The grid that shows sample ``first`` at its first pixel, ``step`` apart; None where it can begin at no sample."""
     if step <= 0:
         return None
     dropped = np.arange(_MOST_DROPPED)
