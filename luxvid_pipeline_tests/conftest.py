@@ -29,6 +29,7 @@ from luxvid_pipeline.ledger import database
 from luxvid_pipeline.media import encode, film
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame
 from luxvid_pipeline.media.measures import sound
+from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.providers import takes
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
 from luxvid_pipeline_tests.records import open_records
@@ -82,6 +83,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; everything else stays in its order."""
     place = {name: number for number, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _memory_is_kept():
+    """Keep large blocks for the next picture, whatever a render in this process sets: new pages cost 6 % of it all."""
+    with memory_reused():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
