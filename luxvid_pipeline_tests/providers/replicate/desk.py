@@ -25,8 +25,8 @@ NO_PATIENCE = Patience(
     settle_s=0.1,
     neighbour_s=0.02,
     goodbye_s=2.0,
-    safe_s=30.0,
-    queue_s=30.0,
+    safe_s=5.0,
+    queue_s=5.0,
 )
 MODEL = "google/veo-3.1-fast"
 
