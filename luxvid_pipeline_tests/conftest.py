@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _memory_is_kept():
-    """Keep large blocks for the next picture, whatever a render in this process sets: new pages cost 6 % of it all."""
+    """Keep large blocks for the next picture, whatever a render here sets: new pages took 6 % of films' tests."""
     with memory_reused():
         yield
 

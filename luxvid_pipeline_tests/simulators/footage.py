@@ -151,11 +151,13 @@ def _nearer(image: np.ndarray, zoom: float) -> np.ndarray:
     return cv2.warpAffine(image, about, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
 
 
+_RED, _BLUE = 0.2126, 0.0722
+_LUMA = np.array([_BLUE, 1 - _RED - _BLUE, _RED])
 _BGR_TO_YCBCR = np.array(
     [
-        [0.0722 * 219 / 255, 0.7152 * 219 / 255, 0.2126 * 219 / 255, 16.0],
-        [0.5 * 224 / 255, -0.7152 / 1.8556 * 224 / 255, -0.2126 / 1.8556 * 224 / 255, 128.0],
-        [-0.0722 / 1.5748 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, 0.5 * 224 / 255, 128.0],
+        [*_LUMA * 219 / 255, 16],
+        [*(np.array([1, 0, 0]) - _LUMA) / (2 * (1 - _BLUE)) * 224 / 255, 128],
+        [*(np.array([0, 0, 1]) - _LUMA) / (2 * (1 - _RED)) * 224 / 255, 128],
     ]
 )
 """BT.709, limited range; OpenCV itself only knows BT.601."""
