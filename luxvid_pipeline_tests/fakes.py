@@ -5,8 +5,10 @@ Does not belong here: drawn photographs (``drawn.py``), servers that speak a ven
 """
 
 import asyncio
+import io
 import threading
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -144,8 +146,15 @@ class FakeComposer:
             self.fail_at = None
             raise RuntimeError(f"stopped at stage {stage}")
         self.stages.append(stage)
-        seconds = sum(request.stage_seconds[: stage + 1])
-        at = np.arange(round(seconds * 48_000)) / 48_000
-        tone = 0.1 * np.sin(2 * np.pi * 220 * at) * (1 + 0.3 * np.sin(2 * np.pi * 3 * at))
-        soundfile.write(into, np.stack([tone, tone], axis=1), 48_000, format="FLAC", subtype="PCM_24")
+        into.write_bytes(_soft_tone(sum(request.stage_seconds[: stage + 1])))
         return Engine(name=self.engine)
+
+
+@cache
+def _soft_tone(seconds):
+    """A FLAC; most films here ask for the same seven lengths."""
+    at = np.arange(round(seconds * 48_000)) / 48_000
+    tone = 0.1 * np.sin(2 * np.pi * 220 * at) * (1 + 0.3 * np.sin(2 * np.pi * 3 * at))
+    flac = io.BytesIO()
+    soundfile.write(flac, np.stack([tone, tone], axis=1), 48_000, format="FLAC", subtype="PCM_24")
+    return flac.getvalue()

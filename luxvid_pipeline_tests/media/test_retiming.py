@@ -28,12 +28,15 @@ def view(left, zoom=1.0):
 
 def place_of(frame, near):
     """Where the camera stood for a frame, to a twentieth of a pixel: the view that it resembles most."""
-    candidates = near + np.arange(-0.6, 0.61, 0.05)
     middle = (slice(40, -40), slice(40, -40))
-    off = [
-        np.square(planes(frame)[0][middle].astype(float) - planes(view(left))[0][middle]).mean() for left in candidates
-    ]
-    return float(candidates[int(np.argmin(off))])
+    seen = planes(frame)[0][middle].astype(float)
+
+    def most_alike(candidates):
+        off = [np.square(seen - planes(view(left))[0][middle]).mean() for left in candidates]
+        return candidates[int(np.argmin(off))]
+
+    roughly = most_alike(near + np.arange(-0.6, 0.61, 0.2))
+    return float(most_alike(roughly + np.arange(-0.2, 0.21, 0.05)))
 
 
 def test_what_is_drawn_lies_evenly_between_the_frames_of_a_move():
