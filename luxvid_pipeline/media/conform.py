@@ -11,7 +11,9 @@ nothing stutters. Elsewhere frames between two others are drawn along the optica
 fails they are mixed.
 """
 
+import hashlib
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +25,7 @@ import av.error
 import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
 from luxvid_pipeline.domain.errors import MediaError
@@ -46,6 +49,8 @@ _COMMON = (480, 270)
 _SMALL = (96, 54)
 _FLOW_WIDTH_PX = 640
 _FRACTION = 1e-3
+_KEPT = 14
+"""Clips whose frames are remembered as 96 × 54 pixels, a megabyte each: a film's scenes, each with a second take."""
 
 Floats = NDArray[np.float64]
 
@@ -83,7 +88,7 @@ class Conformed:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What one look at every frame tells."""
+    """What one look at every frame tells; shared by all who ask for the same clip, so nobody changes it."""
 
     width_px: int
     height_px: int
@@ -176,8 +181,17 @@ def _check_length(clip: Path, seconds: float, wanted_s: float, doing: str) -> No
         raise MediaError(f"{doing}: {clip.name} lasts {seconds:.2f} s, too short for {wanted_s:g} s")
 
 
+def _bytes_of(clip: Path, doing: str) -> str:
+    try:
+        with clip.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MediaError(f"{doing}: {clip.name} cannot be decoded: {error.strerror or error}") from error
+
+
+@cached(LRUCache[str, _Source](_KEPT), key=_bytes_of, lock=threading.Lock())
 def _look(clip: Path, doing: str) -> _Source:
-    """Decode everything once, small."""
+    """Decode everything once, small: a clip is checked when it comes, and converted when it counts."""
     times: list[float] = []
     smalls: list[NDArray[np.uint8]] = []
     try:

@@ -7,12 +7,14 @@ import av
 import cv2
 import numpy as np
 import pytest
+from cachetools import cached
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
+from luxvid_pipeline.media import conform
 from luxvid_pipeline.media.conform import FASTEST, check_clip, conform_clip
 from luxvid_pipeline.media.measures.fidelity import ssim
 from luxvid_pipeline.media.probe import probe_video
@@ -202,8 +204,31 @@ def test_what_is_no_clip_is_refused(tmp_path):
         check_clip(tmp_path / "page.mp4", 120, FILM)
 
 
+def test_a_clip_is_looked_through_once_wherever_it_lies_and_again_once_it_is_another(tmp_path, monkeypatch):
+    looked = []
+
+    def look(clip, doing):
+        looked.append(clip.name)
+        return _look(clip, doing)
+
+    _look = conform._look.__wrapped__
+    monkeypatch.setattr(conform, "_look", cached({}, key=conform._bytes_of)(look))
+    came = write_clip(tmp_path / "came.mp4", 4, 30)
+    check_clip(came, 120, FILM)
+    kept = came.rename(tmp_path / "kept.mp4")
+    assert conform_clip(kept, tmp_path / "out.mp4", FILM, 120).source_seconds == pytest.approx(4, abs=0.02)
+    assert looked == ["came.mp4"]
+    write_clip(kept, 1, 24)
+    with pytest.raises(MediaError, match=r"kept\.mp4 lasts 1\.00 s, too short for 4 s"):
+        check_clip(kept, 120, FILM)
+    kept.unlink()
+    with pytest.raises(MediaError, match=r"kept\.mp4 cannot be decoded: No such file"):
+        check_clip(kept, 120, FILM)
+
+
 def test_the_same_clip_gives_the_same_bytes(tmp_path, travel):
     for into in ("one.mp4", "two.mp4"):
+        conform._look.cache.clear()
         conform_clip(travel(6, 25), tmp_path / into, FILM, 120)
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
 

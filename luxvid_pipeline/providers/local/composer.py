@@ -5,10 +5,10 @@ Does not belong here: the notes (``domain/score.py``), the sound (``providers/lo
 """
 
 import threading
-from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
+from cachetools import LRUCache
 
 from luxvid_pipeline.domain.errors import DamagedMediaError, TimelineError
 from luxvid_pipeline.domain.ports import Engine, ScoreRequest
@@ -32,7 +32,7 @@ class LocalComposer:
 
     def __init__(self) -> None:
         """Begin with no recording."""
-        self._recordings: OrderedDict[ScoreRequest, Pcm] = OrderedDict()
+        self._recordings: LRUCache[ScoreRequest, Pcm] = LRUCache(_KEPT_RECORDINGS)
         self._lock = threading.Lock()
 
     @property
@@ -71,13 +71,10 @@ class LocalComposer:
 
     def _recording(self, request: ScoreRequest) -> Pcm:
         with self._lock:
-            known = self._recordings.pop(request, None)
+            known = self._recordings.get(request)
             if known is None:
                 with memory_reused():
-                    known = to_pcm(perform(compose(request)))
-            self._recordings[request] = known
-            while len(self._recordings) > _KEPT_RECORDINGS:
-                self._recordings.popitem(last=False)
+                    known = self._recordings[request] = to_pcm(perform(compose(request)))
             return known
 
 

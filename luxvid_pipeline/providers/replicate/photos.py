@@ -7,10 +7,10 @@ Does not belong here: uploading (``predictions.py``), widening a photo that is t
 import hashlib
 import io
 import threading
-from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
+from cachetools import LRUCache, cached
 from PIL import Image, UnidentifiedImageError
 
 from luxvid_pipeline.domain.camera import interest_map
@@ -21,29 +21,6 @@ _SMALL_PX = 128
 _KEPT = 16
 """Framed photos kept in memory, up to a megabyte each. A film sends 14: first to be looked up in the ledger, then
 anew for each take and each engine that wants the same size; framing one takes a tenth of a second."""
-
-
-class _Kept:
-    """The photos that were framed last, by what went in."""
-
-    def __init__(self) -> None:
-        self._framed: OrderedDict[tuple[str, tuple[int, int]], bytes] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, asked: tuple[str, tuple[int, int]]) -> bytes | None:
-        with self._lock:
-            if asked in self._framed:
-                self._framed.move_to_end(asked)
-            return self._framed.get(asked)
-
-    def put(self, asked: tuple[str, tuple[int, int]], jpeg: bytes) -> None:
-        with self._lock:
-            self._framed[asked] = jpeg
-            while len(self._framed) > _KEPT:
-                self._framed.popitem(last=False)
-
-
-_kept = _Kept()
 
 
 def frame_photo(photo: Path, size_px: tuple[int, int], into: Path) -> str:
@@ -61,12 +38,7 @@ def frame_photo(photo: Path, size_px: tuple[int, int], into: Path) -> str:
         MediaError: The photo cannot be read.
     """
     try:
-        original = photo.read_bytes()
-        asked = hashlib.sha256(original).hexdigest(), size_px
-        jpeg = _kept.get(asked)
-        if jpeg is None:
-            jpeg = _framed(original, size_px)
-            _kept.put(asked, jpeg)
+        jpeg = _framed(photo.read_bytes(), size_px)
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise MediaError(
             f"{photo.name} cannot be read as a picture ({error}); run the asset listing_photos again"
@@ -75,6 +47,11 @@ def frame_photo(photo: Path, size_px: tuple[int, int], into: Path) -> str:
     return hashlib.sha256(jpeg).hexdigest()
 
 
+def _asked(original: bytes, size_px: tuple[int, int]) -> tuple[bytes, tuple[int, int]]:
+    return hashlib.sha256(original).digest(), size_px
+
+
+@cached(LRUCache[tuple[bytes, tuple[int, int]], bytes](_KEPT), key=_asked, lock=threading.Lock())
 def _framed(original: bytes, size_px: tuple[int, int]) -> bytes:
     with Image.open(io.BytesIO(original)) as image:
         image.draft("RGB", size_px)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from cachetools import LRUCache, cached
 from PIL import Image
 
 from luxvid_pipeline.domain.errors import InvalidRequestError
@@ -176,12 +177,12 @@ def test_without_somebody_who_pays_nothing_is_sent(sim, photos, tmp_path):
 
 
 @pytest.mark.parametrize("size", [(1200, 800), (800, 1200), (1600, 900), (3000, 900)])
-def test_photos_are_sent_in_the_size_that_is_rendered(tmp_path, monkeypatch, size):
+def test_photos_are_sent_in_the_size_that_is_rendered(tmp_path, size):
     photo = working_photo(tmp_path / "photo.jpg", 3, size)
     digest = frame_photo(photo.path, (1280, 720), tmp_path / "framed.jpg")
     with Image.open(tmp_path / "framed.jpg") as framed:
         assert framed.size == (1280, 720)
-    monkeypatch.setattr(photos_as_sent, "_kept", photos_as_sent._Kept())
+    photos_as_sent._framed.cache.clear()
     assert frame_photo(photo.path, (1280, 720), tmp_path / "again.jpg") == digest
 
 
@@ -192,10 +193,8 @@ def test_a_photo_is_framed_once_for_each_size_and_again_once_it_is_another(tmp_p
         made.append(size_px)
         return _framed(original, size_px)
 
-    _framed = photos_as_sent._framed
-    monkeypatch.setattr(photos_as_sent, "_kept", photos_as_sent._Kept())
-    monkeypatch.setattr(photos_as_sent, "_framed", framed)
-    monkeypatch.setattr(photos_as_sent, "_KEPT", 2)
+    _framed = photos_as_sent._framed.__wrapped__
+    monkeypatch.setattr(photos_as_sent, "_framed", cached(LRUCache(2), key=photos_as_sent._asked)(framed))
     photo, into = working_photo(tmp_path / "photo.jpg", 3, (600, 400)).path, tmp_path / "framed.jpg"
     small, large = (160, 90), (320, 180)
     original = photo.read_bytes()
