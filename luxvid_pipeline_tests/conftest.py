@@ -12,12 +12,15 @@ import os
 import shutil
 import sqlite3
 import sys
+import threading
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
+from cachetools import LRUCache, cached
 from filelock import FileLock
 from sqlalchemy import event as sql_event
 from sqlalchemy.engine import Engine
@@ -26,11 +29,14 @@ from luxvid_pipeline import cli
 from luxvid_pipeline.assets import clip_gate, clips, scene_sources
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.ledger import database
-from luxvid_pipeline.media import encode, film
+from luxvid_pipeline.media import encode, film, overlap, photo_content, photo_quality, photos
 from luxvid_pipeline.media.encode import ClipWriter, empty_frame
 from luxvid_pipeline.media.measures import sound
 from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.providers import takes
+from luxvid_pipeline.providers.local import selector as local_selector
+from luxvid_pipeline.providers.local import tagger as local_tagger
+from luxvid_pipeline.providers.vision import selector as vision_selector
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
 from luxvid_pipeline_tests.records import open_records
 from luxvid_pipeline_tests.studio import Studio, draw_photos
@@ -131,6 +137,42 @@ def _the_same_clip_is_looked_at_once():
         mock.patch.object(scene_sources, "pace_likeness", once(scene_sources.pace_likeness)),
         mock.patch.object(takes, "measure_clip", once(takes.measure_clip)),
     ):
+        yield
+
+
+PHOTO_LOOKS = (
+    (photos, photo_quality.judge),
+    (local_tagger, photo_content.look_at),
+    (local_selector, overlap.photo_features),
+    (vision_selector, overlap.photo_features),
+)
+"""Who looks at a photo by itself, and with what: quality, content, features to match."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_same_photo_is_looked_at_once():
+    """Look at the same photo once, in whatever listing it lies: most listings here are the same eight."""
+
+    def pixels_of(photo):
+        if isinstance(photo, Path):
+            return hashlib.sha256(photo.read_bytes() if photo.is_file() else str(photo).encode()).digest()
+        return hashlib.sha256(photo.tobytes()).digest(), photo.shape
+
+    def once(look):
+        return cached(LRUCache(48), key=pixels_of, lock=threading.Lock())(look)
+
+    with ExitStack() as patched:
+        for module, look in PHOTO_LOOKS:
+            patched.enter_context(mock.patch.object(module, look.__name__, once(look)))
+        yield
+
+
+@pytest.fixture(scope="module")
+def photos_looked_at_anew():
+    """Look at every photo anew: for tests of the looks themselves, and that they say the same again."""
+    with ExitStack() as patched:
+        for module, look in PHOTO_LOOKS:
+            patched.enter_context(mock.patch.object(module, look.__name__, look))
         yield
 
 

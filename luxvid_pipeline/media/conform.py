@@ -181,7 +181,7 @@ def _check_length(clip: Path, seconds: float, wanted_s: float, doing: str) -> No
         raise MediaError(f"{doing}: {clip.name} lasts {seconds:.2f} s, too short for {wanted_s:g} s")
 
 
-def _bytes_of(clip: Path, doing: str) -> str:
+def _sha256_of(clip: Path, doing: str) -> str:
     try:
         with clip.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -189,7 +189,7 @@ def _bytes_of(clip: Path, doing: str) -> str:
         raise MediaError(f"{doing}: {clip.name} cannot be decoded: {error.strerror or error}") from error
 
 
-@cached(LRUCache[str, _Source](_KEPT), key=_bytes_of, lock=threading.Lock())
+@cached(LRUCache[str, _Source](_KEPT), key=_sha256_of, lock=threading.Lock())
 def _look(clip: Path, doing: str) -> _Source:
     """Decode everything once, small: a clip is checked when it comes, and converted when it counts."""
     times: list[float] = []

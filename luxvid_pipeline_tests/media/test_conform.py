@@ -212,7 +212,7 @@ def test_a_clip_is_looked_through_once_wherever_it_lies_and_again_once_it_is_ano
         return _look(clip, doing)
 
     _look = conform._look.__wrapped__
-    monkeypatch.setattr(conform, "_look", cached({}, key=conform._bytes_of)(look))
+    monkeypatch.setattr(conform, "_look", cached({}, key=conform._sha256_of)(look))
     came = write_clip(tmp_path / "came.mp4", 4, 30)
     check_clip(came, 120, FILM)
     kept = came.rename(tmp_path / "kept.mp4")

@@ -16,6 +16,8 @@ from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.photos import read_photos
 from luxvid_pipeline_tests import photo_files as draw
 
+pytestmark = pytest.mark.usefixtures("photos_looked_at_anew")
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:

@@ -15,6 +15,8 @@ from luxvid_pipeline.providers.local.selector import LocalSelector, PairMeasure,
 from luxvid_pipeline.providers.local.writer import LocalWriter
 from luxvid_pipeline_tests.imagined import a_whole_home, overlap, photo
 
+pytestmark = pytest.mark.usefixtures("photos_looked_at_anew")
+
 
 class CountingMeasure(PairMeasure):
     """Knows the overlaps by the files' names, and what it was asked."""

@@ -12,6 +12,8 @@ from luxvid_pipeline.media.photo_content import look_at
 from luxvid_pipeline.providers.local.tagger import LocalTagger
 from luxvid_pipeline_tests import photo_files as draw
 
+pytestmark = pytest.mark.usefixtures("photos_looked_at_anew")
+
 
 def photo(tmp_path: Path, picture: np.ndarray, file: str) -> WorkingPhoto:
     path = draw.save(tmp_path / file.replace("/", "-"), picture)
