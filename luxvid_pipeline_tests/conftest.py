@@ -36,6 +36,7 @@ from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.providers import takes
 from luxvid_pipeline.providers.local import selector as local_selector
 from luxvid_pipeline.providers.local import tagger as local_tagger
+from luxvid_pipeline.providers.replicate import photos as photos_as_sent
 from luxvid_pipeline.providers.vision import selector as vision_selector
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
 from luxvid_pipeline_tests.records import open_records
@@ -164,6 +165,10 @@ def _the_same_photo_is_looked_at_once():
     with ExitStack() as patched:
         for module, look in PHOTO_LOOKS:
             patched.enter_context(mock.patch.object(module, look.__name__, once(look)))
+        # As the product does, of more photos than one film sends.
+        framed = photos_as_sent._framed
+        framed_once = cached(LRUCache(96), key=framed.cache_key, lock=threading.Lock())(framed.__wrapped__)
+        patched.enter_context(mock.patch.object(photos_as_sent, "_framed", framed_once))
         yield
 
 
