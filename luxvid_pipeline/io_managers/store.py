@@ -33,7 +33,6 @@ from luxvid_pipeline.io_managers.cache import FileCache
 
 CACHE_LIMIT_BYTES = 20 * 10**9
 
-_BLOCK = 1 << 20
 # Files from twice this size on are sent in parts, ten at a time; the library's own 50 MB would take 500 MB of memory.
 _PART_BYTES = 8 << 20
 
@@ -377,11 +376,8 @@ class MediaStore:
 
 def sha256_of(file: Path) -> str:
     """Return the SHA-256 of a file, in hex, without holding it in memory."""
-    seen = hashlib.sha256()
     with file.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            seen.update(block)
-    return seen.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _record_key(key: str) -> str:

@@ -322,9 +322,9 @@ def test_an_unbranded_file_shows_no_address(hosted):
 
 
 def test_the_line_in_the_picture_stands_over_the_whole_of_an_altered_scene(hosted, jumps):
-    def corner(path, second):
+    def corner(path, number):
         with av.open(str(path)) as container:
-            frame = next(itertools.islice(container.decode(video=0), second, None))
+            frame = next(itertools.islice(container.decode(video=0), number, None))
         return frame.to_ndarray(format="gray")[40:110, 90:700].astype(float)
 
     for number in (0, 59):
