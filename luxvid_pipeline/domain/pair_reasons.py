@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from luxvid_pipeline.domain.pairs import Overlap
 from luxvid_pipeline.domain.photos import CataloguedPhoto
-from luxvid_pipeline.domain.scenes import Scene, scene
+from luxvid_pipeline.domain.scenes import MoveKind, Scene, scene
 from luxvid_pipeline.domain.subjects import subject_of
 
 Footage = tuple[CataloguedPhoto, CataloguedPhoto | None, Overlap | None]
@@ -28,7 +28,7 @@ def take_reason(shown: Scene, first: CataloguedPhoto, last: CataloguedPhoto | No
         ending = "shot from one photo, for lack of a second view that goes with it"
     elif overlap is None:
         ending = (
-            "the second photo appears to show the same space, but no overlap could be measured, "
+            "the second photo appears to show the same space, with no overlap to move along, "
             "so the clip dissolves from one to the other"
         )
     else:
@@ -55,7 +55,7 @@ def runner_up_reason(shown: Scene, *, chosen: Footage, second: Footage, fits: tu
         photo.photo_id for photo in (other, other_last) if photo
     }
     if same:
-        return _why_not_otherwise(other_last, other_overlap)
+        return _why_not_otherwise(shown, other_last, other_overlap)
     why: list[str] = []
     if fits[1] < fits[0] - 0.04:
         why.append(f"{subject_of(other)} plays this scene less well than {subject_of(first)}")
@@ -141,9 +141,10 @@ def _worse(shown: Scene, first: CataloguedPhoto, other: CataloguedPhoto) -> list
     return words
 
 
-def _why_not_otherwise(other_last: CataloguedPhoto | None, other_overlap: Overlap | None) -> str:
+def _why_not_otherwise(shown: Scene, other_last: CataloguedPhoto | None, other_overlap: Overlap | None) -> str:
     if other_last is None:
         return "The same photo alone would give the camera less to show than the pair."
     if other_overlap is None:
-        return "The same two photos the other way round are worth the same; the order was settled by their ids."
+        lesser_place = "end" if shown.camera.kind is MoveKind.PULL_BACK else "begin"
+        return f"The same two photos the other way round would {lesser_place} on the lesser of the two."
     return "The same two photos the other way round would follow the scene's camera less well."

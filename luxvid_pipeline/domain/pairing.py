@@ -25,7 +25,7 @@ from luxvid_pipeline.domain.pairs import Overlap, ScenePair
 from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.rooms import Room
 from luxvid_pipeline.domain.scenes import SCENES, CameraMove, MoveKind, Scene
-from luxvid_pipeline.domain.subjects import features_of, places_of, rooms_named
+from luxvid_pipeline.domain.subjects import PRINCIPAL, features_of, places_of, rooms_named
 from luxvid_pipeline.domain.wishes import NO_WISHES, PictureWishes
 
 Overlaps = Mapping[tuple[str, str], Overlap]
@@ -37,7 +37,7 @@ Likeness = Mapping[tuple[str, str], float]
 LEAST_SHARE = 0.2
 """Two photos that have less in common than this part of the first are not shot as one move."""
 
-MOST_UNMEASURED = 0.03
+MOST_UNMEASURED = 0.05
 """What a pair without measured overlap may add at most; an overlapping pair in the scene's direction adds 0.05–0.25."""
 
 _SURE = 0.35
@@ -57,10 +57,20 @@ _TIE = 0.05
 _LIKE = 0.88
 _UNLIKE = 0.6
 
-# A home has one of each; two bedrooms or two baths that look alike are two rooms until an overlap says otherwise.
-_ONE_OF_A_KIND = frozenset(
-    {Room.POOL, Room.EXTERIOR_FRONT, Room.EXTERIOR_BACK, Room.LIVING, Room.DINING, Room.KITCHEN, Room.TERRACE}
-)
+# A home has one of each; two bedrooms or two baths that look alike are two rooms until an overlap says otherwise, or
+# both are the principal one.
+_ONE_INDOORS = frozenset({Room.LIVING, Room.DINING, Room.KITCHEN, Room.TERRACE})
+_ONE_PRINCIPAL = frozenset({Room.BEDROOM, Room.BATHROOM, Room.BATHTUB_SHOWER})
+
+# Seen from its other side, what stands in the open has other colours behind it: the one pool of that villa is alike to
+# 0.76 to 0.86 from four sides. So here the label vouches, and the colours only say which two go together best.
+_ONE_OUTDOORS = frozenset({Room.POOL, Room.EXTERIOR_FRONT, Room.EXTERIOR_BACK, Room.AERIAL})
+_LABELLED_ONLY = 0.03
+_SAME_LIGHT = 0.2
+_LESSER_ORDER = 0.005
+
+# How sure it is that the two photos of a pair show one space.
+_LIKELY_SPACE, _MEASURED_SPACE, _VOUCHED_SPACE = 0.6, 0.7, 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,13 +217,24 @@ def inverted(overlap: Overlap, first: CataloguedPhoto, last: CataloguedPhoto) ->
     )
 
 
-def may_be_one_space(a: CataloguedPhoto, b: CataloguedPhoto) -> bool:
-    """Return whether two photos may be called views of one space on their labels alone, with no overlap measured."""
+def vouched_by_labels(a: CataloguedPhoto, b: CataloguedPhoto) -> bool:
+    """Return whether two labels name the one space of its kind: the pool, the front, the back, the principal bedroom.
+
+    Both have to be sure of the room, to agree on where in the house it is, and to show it by the same light.
+    """
+    features, others = features_of(a), features_of(b)
+    if a.room in _ONE_OUTDOORS:
+        is_one = _same_room(a, b)
+    else:
+        is_one = a.room in _ONE_PRINCIPAL and "principal" in features & others and _same_room(a, b, PRINCIPAL)
+    return is_one and ("dusk" in features) == ("dusk" in others) and abs(a.exposure - b.exposure) <= _SAME_LIGHT
+
+
+def _same_room(a: CataloguedPhoto, b: CataloguedPhoto, whatever: frozenset[str] = frozenset()) -> bool:
     return (
         a.room is b.room
-        and a.room in _ONE_OF_A_KIND
         and min(a.room_confidence, b.room_confidence) >= _CONFIDENT
-        and places_of(a) == places_of(b)
+        and places_of(a) - whatever == places_of(b) - whatever
     )
 
 
@@ -296,6 +317,10 @@ def possible_takes(
                 gain = pair_gain(scene, photos[a], photos[b], overlap)
             else:
                 gain = _unmeasured_gain(photos[a], photos[b], (likeness or {}).get(pair_key(a, b), 0.0))
+                # The hero opens its scene; a pull-back arrives at it.
+                hero_first = (-scores[a], a) < (-scores[b], b)
+                if gain is not None and hero_first is (scene.camera.kind is MoveKind.PULL_BACK):
+                    gain -= _LESSER_ORDER
             if gain is None and {a, b} <= wishes.named:
                 gain = 0.0  # a person put the two together
             if gain is not None:
@@ -454,22 +479,36 @@ def _confidence(scene: Scene, take: Take, photos: Mapping[str, CataloguedPhoto])
     used = [photos[photo] for photo in take.photos]
     room = min(photo.room_confidence * math.sqrt(room_fit(scene, photo)) for photo in used)
     craft = min(craft_score(scene, photo) for photo in used)
-    space = 1.0 if take.last is None else 0.6 if take.overlap is None else 0.7 + 0.3 * _sureness(take.overlap)
-    return round(min(1.0, room * (0.6 + 0.4 * craft) * space), 2)
+    return round(min(1.0, room * (0.6 + 0.4 * craft) * _sure_of_one_space(used, take.overlap)), 2)
+
+
+def _sure_of_one_space(used: Sequence[CataloguedPhoto], overlap: Overlap | None) -> float:
+    match used, overlap:
+        case [_], _:
+            return 1.0
+        case [first, last], None:
+            return _VOUCHED_SPACE if vouched_by_labels(first, last) else _LIKELY_SPACE
+        case _, Overlap():
+            return _MEASURED_SPACE + (1 - _MEASURED_SPACE) * _sureness(overlap)
+        case _:
+            raise ValueError(f"a take has one photo or two, not {len(used)}")
 
 
 def _from_to(first: CataloguedPhoto, last: CataloguedPhoto, overlaps: Overlaps) -> Overlap | None:
+    """What was measured from one to the other; None where that is nothing, or too little to move along."""
     there = overlaps.get((first.photo_id, last.photo_id))
-    if there is not None:
-        return there
     back = overlaps.get((last.photo_id, first.photo_id))
-    return None if back is None else inverted(back, last, first)
+    if there is None and back is not None:
+        there = inverted(back, last, first)
+    return there if there is not None and there.share >= LEAST_SHARE else None
 
 
 def _unmeasured_gain(first: CataloguedPhoto, last: CataloguedPhoto, likeness: float) -> float | None:
-    if likeness < _LIKE or not may_be_one_space(first, last):
+    if vouched_by_labels(first, last):
+        return MOST_UNMEASURED * (0.4 + 0.6 * _ramp(likeness, _UNLIKE, _LIKE)) if likeness >= _UNLIKE else None
+    if likeness < _LIKE or first.room not in _ONE_INDOORS or not _same_room(first, last):
         return None
-    return MOST_UNMEASURED * _ramp(likeness, _LIKE, 1.0)
+    return _LABELLED_ONLY * _ramp(likeness, _LIKE, 1.0)
 
 
 def _sureness(overlap: Overlap) -> float:

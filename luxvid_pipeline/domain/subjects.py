@@ -33,13 +33,15 @@ _SHARPER_NOUNS: Mapping[Room, tuple[tuple[str, str], ...]] = {
 
 _HOURS = (("sunset", "at sunset"), ("dusk", "at dusk"), ("night", "by night"))
 
-_PRINCIPAL = frozenset({"master", "principal", "primary", "main", "ensuite"})
+PRINCIPAL = frozenset({"master", "principal", "primary", "main", "ensuite"})
+"""Words of a file's name for the first bedroom of a home and its bath."""
+
 _PLACES = frozenset(
     {
         *("upstairs", "downstairs", "upper", "lower", "ground", "first", "second", "third", "north", "south", "east"),
         *("west", "guest", "kids", "children", "twin", "staff", "annex", "annexe", "cottage", "studio"),
         *("indoor", "outdoor", "inside", "outside", "powder"),
-        *_PRINCIPAL,
+        *PRINCIPAL,
     }
 )
 
@@ -71,7 +73,7 @@ def words_of_name(file: str) -> tuple[str, ...]:
 def features_of(photo: CataloguedPhoto) -> frozenset[str]:
     """Return a photo's features in one spelling, with ``principal`` where its file name says so."""
     features = {re.sub(r"[\s_-]+", " ", feature.strip().lower()) for feature in photo.features}
-    if _PRINCIPAL & {*words_of_name(photo.file), *features}:
+    if PRINCIPAL & {*words_of_name(photo.file), *features}:
         features.add("principal")
     return frozenset(features)
 

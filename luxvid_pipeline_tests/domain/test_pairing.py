@@ -185,6 +185,64 @@ def test_without_measured_overlap_only_sure_views_of_a_room_there_is_one_of_make
     assert not any(take.last for take in possible_takes(shown, photos, {}, {("a", "b"): 0.6}))
 
 
+@pytest.mark.parametrize(
+    ("which", "room", "facts", "other", "may"),
+    [
+        pytest.param("arrival", Room.POOL, {}, {}, True, id="a-home-has-one-pool"),
+        pytest.param("farewell", Room.EXTERIOR_FRONT, {}, {}, True, id="and-one-front"),
+        pytest.param("farewell", Room.AERIAL, {}, {}, True, id="and-is-one-property-from-the-air"),
+        pytest.param("arrival", Room.POOL, {}, {"room_confidence": 0.6}, False, id="nobody-is-sure"),
+        pytest.param("arrival", Room.POOL, {}, {"features": ("dusk",)}, False, id="by-day-and-by-night"),
+        pytest.param("arrival", Room.POOL, {}, {"exposure": 0.25}, False, id="in-the-sun-and-in-the-shade"),
+        pytest.param("arrival", Room.POOL, {}, {"file": "indoor-pool.jpg"}, False, id="indoor-and-outdoor"),
+        pytest.param("arrival", Room.GARDEN, {}, {}, False, id="gardens-may-be-many"),
+        pytest.param(
+            *("bedroom", Room.BEDROOM, {"file": "master-1.jpg"}, {"file": "primary-2.jpg"}, True),
+            id="the-principal-bedroom",
+        ),
+        pytest.param("bedroom", Room.BEDROOM, {"file": "master-1.jpg"}, {}, False, id="principal-and-any-other"),
+        pytest.param(
+            "living", Room.LIVING, {"file": "main-living.jpg"}, {"file": "living.jpg"}, False, id="two-living-rooms"
+        ),
+    ],
+)
+def test_labels_vouch_for_the_one_space_of_its_kind_though_its_sides_have_other_colours(which, room, facts, other, may):
+    shown, photos = SCENE[which], [photo("a", room, **facts), photo("b", room, **other)]
+    takes = possible_takes(shown, photos, {}, {("a", "b"): 0.75})
+    assert any(take.last for take in takes) is may
+    assert not any(take.last for take in possible_takes(shown, photos, {}, {("a", "b"): 0.5})), "nothing alike at all"
+
+
+@pytest.mark.parametrize(
+    ("which", "begins", "ends"),
+    [
+        pytest.param("arrival", "hero", "other", id="dolly"),
+        pytest.param("farewell", "other", "hero", id="pull-back"),
+    ],
+)
+def test_two_views_of_the_front_open_on_the_better_one_and_a_pull_back_arrives_at_it(which, begins, ends):
+    photos = [photo("other", Room.EXTERIOR_FRONT, sharpness=0.8), photo("hero", Room.EXTERIOR_FRONT)]
+    likeness = {("hero", "other"): 0.8}
+    row = rows_by_scene(choose_pairs([SCENE[which].key], photos, {}, likeness=likeness))[SCENE[which].key]
+    assert row.photos == (begins, ends)
+    assert row.overlap is None
+    assert "dissolves" in row.reason
+    assert 0.7 < row.confidence < 1
+    assert "the other way round" in row.runner_up_reason or row.runner_up_last is None
+
+
+def test_a_second_view_that_is_much_worse_is_not_worth_the_dissolve():
+    photos = [photo("hero"), photo("dull", sharpness=0.2, width_px=1000, height_px=700)]
+    row = rows_by_scene(choose_pairs(["1-arrival"], photos, {}, likeness={("dull", "hero"): 0.8}))["1-arrival"]
+    assert row.photos == ("hero",)
+
+
+def test_too_little_in_common_to_move_along_is_still_the_one_pool():
+    photos, measured = [photo("a"), photo("b")], {("a", "b"): overlap(share=0.1, zoom=1.2)}
+    takes = possible_takes(SCENE["arrival"], photos, measured, {("a", "b"): 0.8})
+    assert {take.photos: take.overlap for take in takes}["a", "b"] is None
+
+
 def test_a_pair_without_measured_overlap_ranks_below_one_with_it():
     photos = [photo(key, Room.LIVING) for key in "abc"]
     likeness = {pair_key(*pair): 1.0 for pair in itertools.combinations("abc", 2)}
