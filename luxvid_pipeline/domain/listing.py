@@ -5,12 +5,22 @@ Does not belong here: reading the file (``media/listing_folder.py``), the photos
 """
 
 import difflib
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, cast
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from luxvid_pipeline.domain.errors import ListingError, ListingKeyError
 from luxvid_pipeline.domain.keys import check_listing_key
@@ -42,11 +52,29 @@ def _known_room(value: object) -> object:
     raise ValueError(f"unknown room {value!r}{hint} (rooms: {', '.join(rooms)})")
 
 
-KnownRoom = Annotated[Room, BeforeValidator(_known_room)]
+# Editors offer the rooms as the design page spells them; ``Living`` and ``floor plan`` are understood too.
+KnownRoom = Annotated[
+    Room,
+    BeforeValidator(_known_room),
+    WithJsonSchema({"type": "string", "enum": [room.value for room in Room if room is not Room.UNKNOWN]}),
+]
+
+_KEY_PATTERN = "^[a-z0-9-]{1,64}$"
+_INSIDE_PATTERN = r"^(?![\\/])(?!(.*[\\/])?\.\.([\\/]|$))"
+"""A path that neither begins at a root nor goes up."""
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_nothing_where_it_is_empty(cls, values: object) -> object:
+        """A field's name with nothing behind it is a template that nobody filled in."""
+        if not isinstance(values, dict):
+            return values
+        given = cast("dict[object, object]", values)
+        return {name: value for name, value in given.items() if value is not None or name not in cls.model_fields}
 
 
 class Brief(_Part):
@@ -82,7 +110,12 @@ class Brand(_Part):
 class PhotoEntry(_Part):
     """What is said of one photo."""
 
-    file: str = Field(min_length=1, max_length=1024, description="Path inside the listing folder.")
+    file: str = Field(
+        min_length=1,
+        max_length=1024,
+        description="Path inside the listing folder.",
+        json_schema_extra={"pattern": _INSIDE_PATTERN},
+    )
     room: KnownRoom | None = None
     tags: tuple[str, ...] = ()
     source_url: str | None = Field(default=None, max_length=4096)
@@ -127,7 +160,11 @@ class GenerationSettings(_Part):
 class ListingManifest(_Part):
     """Everything ``listing.yaml`` may say; all of it is optional."""
 
-    listing: str | None = Field(default=None, description="Partition key, [a-z0-9-]{1,64}; default: from the folder.")
+    listing: str | None = Field(
+        default=None,
+        description="Partition key, [a-z0-9-]{1,64}; default: from the folder.",
+        json_schema_extra={"pattern": _KEY_PATTERN},
+    )
     title: str = Field(default="", max_length=200)
     address: str = Field(default="", max_length=400)
     client: str = Field(default="", max_length=200)
@@ -178,6 +215,11 @@ def parse_manifest(text: str, source: str = MANIFEST_NAME) -> ListingManifest:
         raise ListingError(f"{source}{line}: not readable as YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ListingError(f"{source}: not readable as YAML: {' '.join(str(error).split())}") from error
+    twice = [
+        f"{source}, line {key.start_mark.line + 1}: {key.value} is said twice; keep one of them" for key in _twice(node)
+    ]
+    if twice:
+        raise ListingError("; ".join(twice))
     if values is None:
         return ListingManifest()
     if not isinstance(values, dict):
@@ -194,13 +236,41 @@ def manifest_json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": MANIFEST_NAME}
 
 
+_IN_PLAIN_WORDS = {
+    "extra_forbidden": "no such field",
+    "missing": "is missing",
+    "tuple_type": "expected a list, as in [one, two]",
+    "model_type": "expected 'field: value' lines of its own",
+    "string_type": "expected text; put it in quotes",
+    "finite_number": "expected a number that ends",
+}
+"""What pydantic says in the words of a programmer."""
+
+
+def _twice(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """Give the field names that the same part of the document has said before; YAML itself would keep the last."""
+    waiting: list[yaml.Node | None] = [root]
+    looked_at: set[int] = set()  # an anchor may be referred to often, or hold itself
+    while waiting:
+        node = waiting.pop()
+        if node is None or id(node) in looked_at:
+            continue
+        looked_at.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += cast("list[yaml.Node]", node.value)
+        elif isinstance(node, yaml.MappingNode):
+            pairs = cast("list[tuple[yaml.Node, yaml.Node]]", node.value)
+            said = [key for key, _ in pairs if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+            yield from (key for at, key in enumerate(said) if any(key.value == other.value for other in said[:at]))
+            waiting += [value for _, value in pairs]
+
+
 def _explain(error: ValidationError, node: yaml.Node | None, source: str) -> str:
     faults: list[str] = []
     for fault in error.errors(include_url=False):
         field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault["loc"]).lstrip(".")
         message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            message = "no such field"
+        message = _IN_PLAIN_WORDS.get(fault["type"], message)
         where = f"{source}, line {_line_of(node, fault['loc'])}"
         faults.append(f"{where}: {field}: {message}" if field else f"{where}: {message}")
     return "; ".join(faults)

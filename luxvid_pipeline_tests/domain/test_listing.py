@@ -41,7 +41,9 @@ def test_the_manifest_of_the_design_page_is_understood():
     assert manifest.generation.budget_usd == 10.0
 
 
-@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing yet\n", "---\n", "brief:\nbrand:\nphotos:\ngeneration:\n  budget_usd:\n"]
+)
 def test_an_empty_manifest_says_nothing_and_is_fine(text):
     assert parse_manifest(text).film.clip_seconds == 4.0
 
@@ -63,6 +65,16 @@ def test_an_empty_manifest_says_nothing_and_is_fine(text):
         pytest.param("film:\n  transition: wipe\n", ["line 2", "film.transition"], id="unknown-transition"),
         pytest.param("brand:\n  colors: [navy]\n", ["line 2", "brand.colors[0]"], id="colour-that-is-none"),
         pytest.param("generation: {budget_usd: -1}", ["line 1", "budget_usd"], id="negative-budget"),
+        pytest.param("generation:\n  budget_usd: .inf\n", ["line 2", "budget_usd", "number"], id="endless-budget"),
+        pytest.param("generation:\n  budget_usd: .nan\n", ["line 2", "budget_usd"], id="no-number-for-a-budget"),
+        pytest.param("title: A\ntitle: B\n", ["line 2", "title", "twice"], id="field-said-twice"),
+        pytest.param(
+            "film:\n  music: warm-acoustic\n  music: modern-piano", ["line 3", "twice"], id="twice-further-in"
+        ),
+        pytest.param("x: &x\n  - *x\n", ["line 1", "no such field"], id="an-anchor-that-holds-itself"),
+        pytest.param("brand:\n  tone: calm\n", ["line 2", "brand.tone", "a list"], id="one-word-for-a-list"),
+        pytest.param("brief: sell it\n", ["line 1", "brief", "lines of its own"], id="text-for-a-section"),
+        pytest.param("photos:\n  - {room: pool}\n", ["line 2", "photos[0].file", "missing"], id="photo-without-a-name"),
     ],
 )
 def test_a_wrong_field_is_named_with_file_and_line(text, told):
@@ -95,4 +107,16 @@ def test_the_published_schema_accepts_what_the_parser_accepts_and_refuses_the_re
     assert validator.is_valid(yaml.safe_load(COMPLETE))
     assert validator.is_valid({})
     assert not validator.is_valid({"titel": "Villa"})
-    assert not validator.is_valid({"film": {"clip_seconds": 0}})
+    for refused in (
+        {"film": {"clip_seconds": 0}},
+        {"listing": "Bad Key"},
+        {"listing": ""},
+        *({"photos": [{"file": file}]} for file in ("../a.jpg", "a/../../b.jpg", "/a.jpg", "..", "a\\..\\b.jpg")),
+        {"photos": [{"file": "a.jpg", "room": "unknown"}]},
+    ):
+        assert not validator.is_valid(refused), refused
+        with pytest.raises(ListingError):
+            parse_manifest(json.dumps(refused))
+    for accepted in ("a.jpg", "photos of ours/a..b.jpg", "..a.jpg", "a/b.jpg"):
+        assert validator.is_valid({"photos": [{"file": accepted}]})
+        assert parse_manifest(json.dumps({"photos": [{"file": accepted}]})).photos[0].file == accepted
