@@ -8,8 +8,8 @@ manifest says (``domain/proof.py``).
 import json
 import shutil
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +18,8 @@ from rich.table import Table
 
 from luxvid_pipeline.domain.errors import InputError, StorageError
 from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_bars
+
+_LIST, _LIST_BEFORE = "package.json", ".package.json.before"
 
 
 def deliver(
@@ -28,19 +30,18 @@ def deliver(
     """Make what goes out of a listing's film: shapes, lengths, sizes, branded and not, posters, teaser, streams.
 
     Everything is made from the clips that are there; nothing is generated and nothing is paid for. Running it again
-    makes only what has changed.
+    makes only what has changed, and takes out of FOLDER what the package no longer has.
     """
     from luxvid_pipeline.local_runs import deliver as deliver_listing  # noqa: PLC0415 - loads Dagster
     from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
 
     start = time.monotonic()
     settings = Settings.from_environment()
-    if target is not None and target.exists() and not target.is_dir():
-        raise typer.BadParameter(f"{target} is a file; name a folder")
+    before = _package_in(target, listing) if target is not None else ()
     with interruptible(), progress_bars(show=not as_json, stages=("delivery",)) as board:
         package = deliver_listing(settings, listing=listing, board=board)
     if target is not None:
-        _copy(package.files, target)
+        _copy(package.files, target, before)
     place = str(target) if target is not None else package.folder
     seconds = time.monotonic() - start
     if as_json:
@@ -190,14 +191,49 @@ def _dollars(amount: float) -> str:
     return f"${amount:.2f}"
 
 
-def _copy(files: dict[str, Path], target: Path) -> None:
-    for name, path in files.items():
-        into = target / name
-        part = into.with_name(f".{into.name}.part")
+def _package_in(target: Path, listing: str) -> tuple[str, ...]:
+    """What a folder holds of an earlier package of this listing, by its ``package.json``.
+
+    Raises:
+        BadParameter: It is a file, or holds another listing's package, whose manifest would be lost.
+    """
+    if target.exists() and not target.is_dir():
+        raise typer.BadParameter(f"{target} is a file; name a folder")
+    held: dict[str, None] = {}
+    for name in (_LIST, _LIST_BEFORE):  # the second is there where a copy was interrupted
         try:
+            document = json.loads((target / name).read_text(encoding="utf-8"))
+            owner, files = document["listing"], [PurePosixPath(file) for file in document["files"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if owner != listing:
+            raise typer.BadParameter(f"{target} holds the package of {owner!r}; name another folder for {listing!r}")
+        held |= {str(file): None for file in files if not file.is_absolute() and ".." not in file.parts}
+    return tuple(held)
+
+
+def _copy(files: Mapping[str, Path], target: Path, before: Iterable[str]) -> None:
+    """Copy a package, its ``package.json`` last, and take out what an earlier one had and this one has not."""
+    into = target / _LIST
+    try:
+        if into.exists():  # until all is there, nothing says that it may go out
+            into.replace(target / _LIST_BEFORE)
+        for name, path in files.items():
+            into = target / name
             into.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, part)
-            part.replace(into)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise StorageError(f"{into}: the package could not be copied here: {error.strerror or error}") from error
+            part = into.with_name(f".{into.name}.part")
+            try:
+                shutil.copyfile(path, part)
+                part.replace(into)
+            finally:
+                part.unlink(missing_ok=True)
+        for name in set(before) - files.keys():
+            into = target / name
+            into.unlink(missing_ok=True)
+            for folder in into.relative_to(target).parents[:-1]:
+                if any((target / folder).iterdir()):
+                    break
+                (target / folder).rmdir()
+        (target / _LIST_BEFORE).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"{into}: the package could not be copied here: {error.strerror or error}") from error

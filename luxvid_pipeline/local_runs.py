@@ -25,7 +25,7 @@ from luxvid_pipeline.assets.approval import missing_error
 from luxvid_pipeline.assets.costs import is_made
 from luxvid_pipeline.assets.metadata import account_of, manifest_of
 from luxvid_pipeline.assets.notes import take_note
-from luxvid_pipeline.assets.package_maker import package_files
+from luxvid_pipeline.assets.package_maker import PACKAGE_LIST, package_files, prefix
 from luxvid_pipeline.assets.score import kept_score, kept_stage, score_request
 from luxvid_pipeline.domain.approvals import Plan
 from luxvid_pipeline.domain.errors import InputError, LuxVidError, StorageError
@@ -96,7 +96,8 @@ class DeliveredPackage:
     Attributes:
         listing: Listing key.
         folder: Where the package lies.
-        files: Every file that goes out, by its name in the package, as a local path.
+        files: Every file that goes out, by its name in the package, as a local path; ``package.json``, which says that
+            it is complete, comes last.
         notes: What was wanted and is not there, and why.
         frames_encoded: Frames that had to be encoded this time.
         run: Dagster run id.
@@ -237,10 +238,11 @@ def deliver(settings: Settings, *, listing: str, board: ProgressBoard) -> Delive
     with _opened(None, settings, listing, board) as (defs, instance):
         result = _execute(defs, instance, "deliver_listing_job", listing)
     told = next(_metadata_of(result))
+    names = (*package_files(store, listing), PACKAGE_LIST)
     return DeliveredPackage(
         listing=listing,
         folder=told["folder"],
-        files={name: store.open(f"delivery_package/{listing}/{name}") for name in package_files(store, listing)},
+        files={name: store.open(f"{prefix(listing)}/{name}") for name in names},
         notes=tuple(told["notes"]),
         frames_encoded=told["frames_encoded"],
         run=result.run_id,

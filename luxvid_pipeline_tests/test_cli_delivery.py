@@ -1,4 +1,4 @@
-"""``luxvid explain``: what is seen in a delivered file, from its package's manifest alone."""
+"""``luxvid explain`` and ``luxvid deliver --out``: what is seen in a file, and what lies in the folder afterwards."""
 
 import hashlib
 import json
@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from luxvid_pipeline.cli import app
-from luxvid_pipeline.domain.errors import InputError
+from luxvid_pipeline.domain.errors import InputError, StorageError
 from luxvid_pipeline.domain.proof import manifest
+from luxvid_pipeline.local_runs import DeliveredPackage
 from luxvid_pipeline_tests.packages import FILM, POSTER, package
 
 runner = CliRunner()
@@ -112,3 +113,69 @@ def test_without_the_manifest_of_a_package_nothing_is_told(tmp_path, content):
         film.with_name("manifest.json").write_text(content)
     with pytest.raises(InputError, match="manifest"):
         runner.invoke(app, ["explain", str(film)], catch_exceptions=False)
+
+
+# --- luxvid deliver --out ---
+
+
+def files_in(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def deliver(tmp_path, monkeypatch):
+    """Deliver a package that holds the files named, into ``tmp_path / "out"``."""
+
+    def delivered(*names, listing="villa", fails_at=None):
+        made = tmp_path / "made"
+        package = {name: made / name for name in names} | {"package.json": made / "package.json"}
+        for path in package.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(_BYTES)
+        (made / "package.json").write_text(json.dumps({"listing": listing, "files": dict.fromkeys(names)}))
+        if fails_at is not None:
+            package[fails_at].unlink()
+        monkeypatch.setattr(
+            "luxvid_pipeline.local_runs.deliver",
+            lambda *_, **__: DeliveredPackage(
+                listing=listing, folder="home", files=package, notes=(), frames_encoded=0, run="1"
+            ),
+        )
+        return runner.invoke(app, ["deliver", listing, "--out", str(tmp_path / "out")])
+
+    return delivered
+
+
+def test_a_package_is_copied_with_its_list_and_what_it_no_longer_has_is_taken_out(deliver, tmp_path):
+    assert deliver("wide.mp4", "tall.mp4", "tall_hls/master.m3u8").exit_code == 0
+    (tmp_path / "out" / "notes.txt").write_text("of somebody's own")
+    assert deliver("wide.mp4", "square.mp4").exit_code == 0
+    assert files_in(tmp_path / "out") == {"wide.mp4", "square.mp4", "package.json", "notes.txt"}
+
+
+def test_a_copy_that_broke_off_does_not_look_finished_and_the_next_one_tidies_up(deliver, tmp_path):
+    assert deliver("wide.mp4", "tall.mp4").exit_code == 0
+    broken = deliver("square.mp4", "wide.mp4", fails_at="wide.mp4")
+    assert isinstance(broken.exception, StorageError)
+    assert "wide.mp4" in str(broken.exception)
+    assert "package.json" not in files_in(tmp_path / "out")
+    assert deliver("square.mp4", "wide.mp4").exit_code == 0
+    assert files_in(tmp_path / "out") == {"wide.mp4", "square.mp4", "package.json"}
+
+
+def test_a_folder_with_another_listings_package_is_left_alone(deliver, tmp_path):
+    assert deliver("wide.mp4").exit_code == 0
+    other = deliver("wide.mp4", listing="cottage")
+    assert other.exit_code == 2
+    assert "'villa'" in other.output
+    assert json.loads((tmp_path / "out" / "package.json").read_text())["listing"] == "villa"
+
+
+def test_a_list_that_names_files_outside_the_folder_takes_nothing_out_there(deliver, tmp_path):
+    (tmp_path / "mine.txt").write_text("of somebody's own")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "package.json").write_text(
+        json.dumps({"listing": "villa", "files": {"../mine.txt": {}, str(tmp_path / "mine.txt"): {}}})
+    )
+    assert deliver("wide.mp4").exit_code == 0
+    assert (tmp_path / "mine.txt").exists()

@@ -61,6 +61,8 @@ from luxvid_pipeline.media.score_editing import recut, ring_out
 from luxvid_pipeline.media.sheets import frames_of
 
 ASSET = "delivery_package"
+PACKAGE_LIST = "package.json"
+"""What goes out, for programs; written last, so that a package without it is not finished."""
 SCORE_NAME = "clips/score.flac"
 PARTS_VERSION = "7"
 CODE_VERSION = "2"
@@ -194,7 +196,7 @@ def package_files(store: MediaStore, listing: str) -> list[str]:
     Raises:
         DamagedMediaError: There is no package, or its list was damaged.
     """
-    return list(json.loads(store.read_bytes(f"{prefix(listing)}/package.json"))["files"])
+    return list(json.loads(store.read_bytes(f"{prefix(listing)}/{PACKAGE_LIST}"))["files"])
 
 
 class PackageMaker:
@@ -765,7 +767,7 @@ def clip_name(scene: str) -> str:
 
 def release(store: MediaStore, listing: str, package: Package, notes: Sequence[str]) -> StoredFile:
     """List what goes out in ``package.json``, and remove what an earlier package had and this one has not."""
-    key = f"{prefix(listing)}/package.json"
+    key = f"{prefix(listing)}/{PACKAGE_LIST}"
     for name in _listed(store, key):
         if name not in {file.name for file in package.files}:
             store.remove(f"{prefix(listing)}/{name}")
@@ -779,7 +781,7 @@ def release(store: MediaStore, listing: str, package: Package, notes: Sequence[s
 
 def withhold(store: MediaStore, listing: str) -> None:
     """Take back the list of what goes out: a package that failed a check is nobody's to deliver."""
-    store.remove(f"{prefix(listing)}/package.json")
+    store.remove(f"{prefix(listing)}/{PACKAGE_LIST}")
 
 
 def _listed(store: MediaStore, key: str) -> list[str]:
