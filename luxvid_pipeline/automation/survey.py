@@ -70,8 +70,7 @@ ASSET_STAGES = {
 _OTHER_JOBS = {"revise_listing_job": "direction", MAKE_FILM: "direction"}
 
 _LEFT_TO_A_TERMINAL = (
-    "is left to the terminal that directed it: 'luxvid render' makes its film, 'luxvid deliver' what goes out, "
-    "'luxvid retry' gives it to the daemon"
+    "is left to the terminal that directed it: 'luxvid render' makes its film, 'luxvid retry' gives it to the daemon"
 )
 
 TERMINAL_TAG = "luxvid/pid"
@@ -150,9 +149,17 @@ class Surveyor:
         if latest is None or not direction.is_done:
             return Survey(stages=(direction,), runs=tuple(tries), urgency=urgency)
         if _is_left_to_a_terminal(directions, latest.run_id):
-            return Survey(told=_LEFT_TO_A_TERMINAL)
+            return Survey(told=self._left_to_a_terminal(listing, latest))
         stages = self._after_direction(listing, latest)
         return Survey(stages=(direction, *stages), runs=(*tries, *runs), urgency=urgency)
+
+    def _left_to_a_terminal(self, listing: str, pairs_event: dg.EventLogRecord) -> str:
+        """Return what a listing waits for that ``luxvid render`` directed; empty once its film is there."""
+        stages = {stage.name: stage for stage in self._after_direction(listing, pairs_event)}
+        held = next((stage.held for stage in stages.values() if stage.held), "")
+        if held:
+            return held
+        return "" if stages["film"].is_done else _LEFT_TO_A_TERMINAL
 
     def _direction(self, records: list[dg.RunRecord]) -> tuple[Stage, list[PastRun]]:
         """Return whether the direction that was asked for last came to its end, and its failures since."""

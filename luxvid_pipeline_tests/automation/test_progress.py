@@ -269,6 +269,31 @@ def test_what_was_directed_in_a_terminal_is_left_to_it(desk):
     assert stages(desk.look()) == ["scenes", "score"]
 
 
+def in_a_terminal(desk):
+    """Make all runs so far those of ``luxvid render``."""
+    for run in desk.instance.get_runs():
+        desk.instance.add_run_tags(run.run_id, {"luxvid/pid": "1", "luxvid/listing": "villa-test"})
+
+
+def test_of_a_listing_directed_in_a_terminal_it_is_said_whom_it_waits_for(desk):
+    in_a_terminal(desk)
+    store, key = desk.studio.store, manifest_key("villa-test")
+    store.put_bytes(store.read_bytes(key).replace(b'"approval": "auto"', b'"approval": "required"'), key)
+    assert "waits for 'luxvid approve villa-test'" in desk.surveyor().survey("villa-test").told
+    estimate = (Decimal(0), Decimal(0))
+    desk.approvals.decide("villa-test", Verdict.REJECTED, by="Ann", estimate_usd=estimate, because="too dark")
+    assert "its plan was rejected" in desk.surveyor().survey("villa-test").told
+    desk.approvals.decide("villa-test", Verdict.APPROVED, by="Ann", estimate_usd=estimate)
+    assert "is left to the terminal" in desk.surveyor().survey("villa-test").told
+
+
+def test_a_film_made_in_a_terminal_waits_for_nobody(desk):
+    assert desk.take_on()[-1] == "film"
+    in_a_terminal(desk)
+    survey = desk.surveyor().survey("villa-test")
+    assert (survey.told, survey.stages) == ("", ())
+
+
 def test_a_note_given_in_a_terminal_leaves_a_listing_with_the_daemon(desk):
     assert desk.take_on()[-1] == "film"
     note = {"luxvid/pid": "1", "dagster/partition": "villa-test"}
