@@ -324,7 +324,8 @@ class _Gathering:
         self.records = {record.photo_id: record for record in from_table(photos, PhotoRecord)}
         self.catalogue = {entry.photo_id: entry for entry in from_table(catalogue, CataloguedPhoto)}
         self.pairs = {pair.scene: pair for pair in from_table(pairs, ScenePair)}
-        self.shots = [shot for shot in board.shots if not self.pairs[shot.scene].left_out]
+        shots = board.for_pairs(self.pairs.values()).shots
+        self.shots = [shot for shot in shots if not self.pairs[shot.scene].left_out]
         self.timeline: Timeline | None = (
             lay_out([shot.seconds for shot in self.shots], Transition(board.transition)) if self.shots else None
         )

@@ -259,7 +259,8 @@ class _Inputs:
         """Return what to shoot for one partition, and who pays; None where the film does without the scene."""
         listing, scene_key = split_key(partition)
         pair = self.pair(partition)
-        shot = next((shot for shot in self._storyboards[listing].shots if shot.scene == scene_key), None)
+        board = self._storyboards[listing].for_pairs([pair])
+        shot = next((shot for shot in board.shots if shot.scene == scene_key), None)
         if pair.left_out or shot is None or pair.first_photo is None:
             return None
         if listing not in self._opened:

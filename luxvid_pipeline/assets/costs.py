@@ -89,7 +89,7 @@ class DirectedListing:
         """Give the clips that are planned, in the order of the film."""
         photos = {photo.record.photo_id: photo for photo in self.photos}
         pairs = {pair.scene: pair for pair in self.pairs}
-        for shot in self.storyboard.shots:
+        for shot in self.storyboard.for_pairs(self.pairs).shots:
             pair = pairs.get(shot.scene)
             if pair is None or pair.first_photo is None:
                 continue

@@ -250,7 +250,7 @@ def scene_inputs(
         DamagedMediaError: A clip is missing, or was shot from other photos than those now chosen.
     """
     transition = Transition(storyboard.transition)
-    shots = [shot for shot in storyboard.shots if not pairs[shot.scene].left_out]
+    shots = [shot for shot in storyboard.for_pairs(pairs.values()).shots if not pairs[shot.scene].left_out]
     stored = [clip_of(clips, listing, shot, pairs[shot.scene]) for shot in shots]
     overlap = FULL_HD.frames(DISSOLVE_S) if transition is Transition.DISSOLVE and len(shots) > 1 else 0
     found: list[SceneInput] = []

@@ -21,6 +21,7 @@ from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.photos import CataloguedPhoto, WorkingPhoto
 from luxvid_pipeline.domain.ports import Engine, PairSelector, StoryboardWriter
 from luxvid_pipeline.domain.scenes import scene
+from luxvid_pipeline.domain.shot_words import worded
 from luxvid_pipeline.domain.storyboard import NoteTaken, Storyboard
 from luxvid_pipeline.domain.tables import from_table, to_table
 from luxvid_pipeline.io_managers.store import MediaStore
@@ -208,6 +209,7 @@ def choose_scene_pairs(
         pairs, engine = [replace(pair, version=storyboard.version) for pair in choice.pairs], choice.engine
     else:
         pairs, engine = from_table(earlier, ScenePair), Engine(name=selector.engine)
+    pairs = worded(pairs, storyboard, from_table(photo_catalogue, CataloguedPhoto), manifest_of(store, listing))
     shot = [pair for pair in pairs if not pair.left_out]
     metadata: dict[str, Any] = {
         "scenes_shot": len(shot),

@@ -69,7 +69,7 @@ def property_video(
     watch = Stopwatch()
     listing = context.partition_key
     pairs = {pair.scene: pair for pair in from_table(scene_pairs, ScenePair)}
-    shots = [shot for shot in storyboard.shots if not pairs[shot.scene].left_out]
+    shots = [shot for shot in storyboard.for_pairs(pairs.values()).shots if not pairs[shot.scene].left_out]
     clips = [clip_of(scene_clips, listing, shot, pairs[shot.scene]) for shot in shots]
     transition = Transition(storyboard.transition)
     timeline = lay_out([shot.seconds for shot in shots], transition)

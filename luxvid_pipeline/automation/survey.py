@@ -350,7 +350,7 @@ class _Listing:
 
     def _clip_requests(self, photos: Mapping[str, PhotoRecord]) -> Iterator[tuple[str, ClipRequest]]:
         pairs = {pair.scene: pair for pair in self.pairs}
-        for shot in self.storyboard.shots:
+        for shot in self.storyboard.for_pairs(self.pairs).shots:
             pair = pairs.get(shot.scene)
             if pair is None or pair.first_photo is None:
                 continue

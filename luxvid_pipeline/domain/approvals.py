@@ -134,7 +134,7 @@ def plan_digest(storyboard: Storyboard, pairs: Sequence[ScenePair], engines: Map
     photos = {pair.scene: list(pair.photos) for pair in pairs}
     shots = [
         [shot.scene, shot.prompt, shot.negative_prompt, shot.score_prompt, shot.seconds, photos.get(shot.scene)]
-        for shot in storyboard.shots
+        for shot in storyboard.for_pairs(pairs).shots
         if photos.get(shot.scene)
     ]
     makers = {stage: list(engines[stage]) for stage in ("clips", "score", "images", "takes") if stage in engines}

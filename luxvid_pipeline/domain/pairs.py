@@ -43,6 +43,8 @@ class ScenePair:
         engine: Who chose.
         degraded_reason: Why somebody other than the chosen engine decided; empty if nobody did.
         version: The storyboard's version that this choice serves.
+        subject, prompt: What is shown and what a video model is told of it, where the storyboard's words were filled
+            in for another photo (``domain/shot_words.py``); empty where they fit.
     """
 
     scene: str
@@ -57,6 +59,8 @@ class ScenePair:
     engine: str = "local"
     degraded_reason: str = ""
     version: int = 1
+    subject: str = ""
+    prompt: str = ""
 
     @property
     def left_out(self) -> bool:

@@ -4,11 +4,13 @@ Belongs here: the storyboard's shape, as it is kept and as a person edits it.
 Does not belong here: writing one (``providers/local/writer.py`` or a model), choosing photos for it.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from luxvid_pipeline.domain.keys import digest
+from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.wishes import NO_WISHES, PictureWishes
 
 
@@ -123,3 +125,10 @@ class Storyboard(BaseModel):
     degraded_reason: str = ""
     notes: tuple[NoteTaken, ...] = ()
     basis: str = ""
+
+    def for_pairs(self, pairs: Iterable[ScenePair]) -> "Storyboard":
+        """Return it in the words for the photos that were chosen, where those are not the ones it expected."""
+        own = {pair.scene: {"subject": pair.subject, "prompt": pair.prompt} for pair in pairs if pair.prompt}
+        return self.model_copy(
+            update={"shots": tuple(shot.model_copy(update=own.get(shot.scene, {})) for shot in self.shots)}
+        )

@@ -24,6 +24,7 @@ _SHARPER_NOUNS: Mapping[Room, tuple[tuple[str, str], ...]] = {
     Room.BATHROOM: (("principal", "the principal bathroom"),),
     Room.BATHTUB_SHOWER: (
         ("freestanding tub", "the freestanding tub"),
+        ("free standing tub", "the freestanding tub"),
         ("tub", "the tub"),
         ("bathtub", "the tub"),
         ("shower", "the shower"),

@@ -1,8 +1,8 @@
 """The local storyboard writer: the scene table filled in with what is known of one listing.
 
-Belongs here: subjects, prompts and score prompts from the listing, its brief, its brand rules and its catalogue.
-Does not belong here: what is the same for every listing (``domain/scenes.py``), choosing pairs
-(``providers/local/selector.py``).
+Belongs here: which scenes there are, camera words and score prompts; a person's notes put into words.
+Does not belong here: what is the same for every listing (``domain/scenes.py``), video prompts
+(``domain/shot_words.py``), choosing pairs (``providers/local/selector.py``).
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,9 @@ from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.ports import Draft, Engine
 from luxvid_pipeline.domain.scenes import SCENE_KEYS, MoveKind, Scene, scene
+from luxvid_pipeline.domain.shot_words import each_phrase_once, video_prompt
 from luxvid_pipeline.domain.storyboard import LeftOut, Shot, Storyboard
-from luxvid_pipeline.domain.subjects import features_of, subject_of
+from luxvid_pipeline.domain.subjects import subject_of
 
 _INSTRUMENTS = {
     "cinematic-ambient": "cinematic ambient, felt piano, warm strings and airy pads",
@@ -105,7 +106,7 @@ class LocalWriter:
             update={
                 "wishes": shot.wishes,
                 "since": shot.since,
-                "negative_prompt": _unique(f"{fresh.negative_prompt}, {shot.negative_prompt}"),
+                "negative_prompt": each_phrase_once(f"{fresh.negative_prompt}, {shot.negative_prompt}"),
                 "score_prompt": shot.score_prompt or fresh.score_prompt,
                 "seconds": shot.seconds,
             }
@@ -113,31 +114,15 @@ class LocalWriter:
 
 
 def _shot(each: Scene, photo: CataloguedPhoto, title: str, manifest: ListingManifest, place: int, *, of: int) -> Shot:
-    subject = subject_of(photo)
     return Shot(
         scene=each.key,
-        subject=subject,
+        subject=subject_of(photo),
         camera=_camera_words(each),
-        prompt=_prompt(each, photo, subject, title, manifest, place),
-        negative_prompt=_unique(f"{each.negative_prompt}, {', '.join(manifest.brand.avoid)}"),
+        prompt=video_prompt(each, photo, title, manifest, place),
+        negative_prompt=each_phrase_once(f"{each.negative_prompt}, {', '.join(manifest.brand.avoid)}"),
         score_prompt=_score_prompt(each, manifest, place, of),
         seconds=manifest.film.clip_seconds,
     )
-
-
-def _prompt(
-    each: Scene, photo: CataloguedPhoto, subject: str, title: str, manifest: ListingManifest, place: int
-) -> str:
-    features = features_of(photo)
-    clauses = [each.prompt.replace("{subject}", subject).replace("{title}", title)]
-    clauses += [clause for feature, clause in each.details.items() if feature in features]
-    if manifest.brand.tone:
-        clauses.append(f"{' and '.join(manifest.brand.tone)} mood")
-    # Told in every scene, a video model would put the ocean into the bathroom; so exteriors share the messages.
-    messages = manifest.brief.key_messages if photo.room.is_exterior else ()
-    if messages:
-        clauses.append(f"in keeping with: {messages[(place - 1) % len(messages)]}")
-    return _unique(", ".join(clauses))
 
 
 def _score_prompt(each: Scene, manifest: ListingManifest, place: int, of: int) -> str:
@@ -155,9 +140,3 @@ def _camera_words(each: Scene) -> str:
     if side and camera.travel_x < 0:
         side = " to the left"
     return f"slow {camera.kind.value}{side}"
-
-
-def _unique(text: str) -> str:
-    """The comma-separated phrases of a text, each once, in order."""
-    phrases = [" ".join(phrase.split()) for phrase in text.split(",")]
-    return ", ".join(dict.fromkeys(phrase for phrase in phrases if phrase))
