@@ -165,7 +165,8 @@ def _about_scene(scene: Mapping[str, Any]) -> list[tuple[str, str]]:
         told.append(("Photo", f"{photo['role']}: {photo['file']}{room}{altered}  (sha256 {photo['sha256'][:16]})"))
     take = f", take {scene['take']} of {scene['takes']}" if scene["takes"] > 1 else ""
     seed = f", seed {scene['seed']}" if scene["seed"] is not None else ""
-    told.append(("Made by", f"{_maker(scene)}{take}{seed}: {_dollars(scene['cost_usd'])}"))
+    of_all = " for all takes" if scene["takes"] > 1 else ""
+    told.append(("Made by", f"{_maker(scene)}{take}{seed}: {_dollars(scene['cost_usd'])}{of_all}"))
     if scene["prompt"]:
         told.append(("Prompt", " ".join(scene["prompt"].split())))
     if scene["degraded_reason"]:

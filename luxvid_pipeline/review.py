@@ -23,6 +23,7 @@ from luxvid_pipeline.domain.approvals import ApprovalState, Decision
 from luxvid_pipeline.domain.errors import DamagedMediaError, InputError
 from luxvid_pipeline.domain.keys import check_listing_key, digest, scene_partition_key
 from luxvid_pipeline.domain.listing import ListingManifest, Transition
+from luxvid_pipeline.domain.measured import really_measured
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.payments import ZERO_USD
 from luxvid_pipeline.domain.photos import CataloguedPhoto, PhotoRecord, Verdict
@@ -560,33 +561,31 @@ def _verdict(gate: Mapping[str, Any]) -> str:
 
 def _measured(gate: Mapping[str, Any]) -> dict[str, float | str]:
     """Return what a person looks for among a clip's measures; of a glance only what it can tell."""
-    measures: Mapping[str, Any] = gate.get("measures") or {}
+    measures = really_measured(gate.get("measures") or {})
     if not measures:
         return {}
-    thorough = bool(measures.get("thorough", True))
-    wanted = {told: name for told, (name, needs_all) in _FIGURES.items() if thorough or not needs_all}
-    found = {told: measures[name] for told, name in wanted.items() if isinstance(measures.get(name), int | float)}
-    counts = {told: len(measures[told]) for told in ("flashes", "jumps") if thorough and told in measures}
+    found = {told: measures[name] for told, name in _FIGURES.items() if isinstance(measures.get(name), int | float)}
+    counts = {told: len(measures[told]) for told in ("flashes", "jumps") if told in measures}
     score = {"score": gate["score"]} if "score" in gate else {}
     return _figures({**score, **found, **counts})
 
 
-_FIGURES: Mapping[str, tuple[str, bool]] = {
-    "likeness to the first photo": ("first_ssim", False),
-    "likeness to the last photo": ("last_ssim", False),
-    "least likeness on the way": ("drift_ssim", True),
-    "magnification": ("zoom", False),
-    "travel across": ("travel_x", False),
-    "travel down": ("travel_y", False),
-    "moves_px": ("moved_px", False),
-    "stands still_s": ("frozen_s", False),
-    "black_s": ("black_s", False),
-    "flicker": ("flicker", True),
-    "judder_px": ("judder_px", True),
-    "lines bend_px": ("bent_px", True),
-    "softer than the photo_px": ("softened_px", True),
+_FIGURES: Mapping[str, str] = {
+    "likeness to the first photo": "first_ssim",
+    "likeness to the last photo": "last_ssim",
+    "least likeness on the way": "drift_ssim",
+    "magnification": "zoom",
+    "travel across": "travel_x",
+    "travel down": "travel_y",
+    "moves_px": "moved_px",
+    "stands still_s": "frozen_s",
+    "black_s": "black_s",
+    "flicker": "flicker",
+    "judder_px": "judder_px",
+    "lines bend_px": "bent_px",
+    "softer than the photo_px": "softened_px",
 }
-"""In a person's words, with the unit: the measure's name, and whether only a look at every frame can tell it."""
+"""In a person's words, with the unit: the measure's name."""
 
 
 def _checks(instance: dg.DagsterInstance, listing: str) -> Iterator[Check]:

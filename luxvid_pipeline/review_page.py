@@ -27,6 +27,10 @@ from luxvid_pipeline.domain.approvals import ApprovalState, Decision
 from luxvid_pipeline.review import SMALL_FILM_HEIGHT_PX, Check, Download, Review
 
 _UNITS = {
+    "px_s": "px/s",
+    "mbit_s": "Mbit/s",
+    "kbit_s": "kbit/s",
+    "part": "%",
     "s": "s",
     "px": "px",
     "lufs": "LUFS",
@@ -247,8 +251,12 @@ def _clock(seconds: float) -> str:
 
 def _words(name: str) -> str:
     """A name of the program in plain words: ``true_peak_dbtp`` is ``true peak``; its unit follows the figure."""
-    parts = name.split("_")
-    return " ".join(parts[:-1] if len(parts) > 1 and parts[-1] in _UNITS else parts)
+    return name.removesuffix(f"_{_unit_of(name)}").replace("_", " ")
+
+
+def _unit_of(name: str) -> str:
+    """The end of a name that stands for a unit; empty for none."""
+    return next((end for end in _UNITS if name.endswith(f"_{end}")), "")
 
 
 def _sentence(text: str) -> str:
@@ -261,12 +269,16 @@ def _sentence(text: str) -> str:
 
 def _figure(value: float | str, name: str) -> str:
     """A value with the unit that its name ends in."""
-    unit = _UNITS.get(name.rpartition("_")[2], "") if "_" in name else ""
+    end = _unit_of(name)
+    unit = _UNITS.get(end, "")
     if isinstance(value, str):
         return value
     if unit == "$":
         return _usd(value)
+    if end == "part":
+        value = round(100 * value, 1)
     shown = f"{value:.4g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:,.0f}"
+    shown = "0" if shown == "-0" else shown
     return f"{shown} {unit}".strip().replace("-", "−").replace(" °", "°")
 
 

@@ -55,7 +55,7 @@ def test_a_moment_is_told_with_its_photos_maker_take_and_cost(folder):
         "second 1 of 16",
         "1-arrival: Arrival over the pool, dolly forward",
         "first: DSC_0403.jpg  (sha256 a1a1a1a1a1a1a1a1)",
-        "google/veo-3.1-fast 3.1, take 2 of 2, seed 42: $1.20",
+        "google/veo-3.1-fast 3.1, take 2 of 2, seed 42: $1.20 for all takes",
         "Low over <rippling> water & stone",
         "meta/musicgen: $0.25",
     ):

@@ -16,6 +16,7 @@ import dagster as dg
 from luxvid_pipeline import checks
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.gates import EngineKind, Fault, engine_kind, judge_clip
+from luxvid_pipeline.domain.measured import really_measured
 from luxvid_pipeline.domain.ports import ClipRequest, Engine
 from luxvid_pipeline.media.measures.clip import glance_at_clip
 
@@ -74,7 +75,7 @@ def gate_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
     gate: Mapping[str, Any] = facts.get("gate") or {}
     if not gate:
         return {}
-    measures: Mapping[str, Any] = gate.get("measures") or {}
+    measures = really_measured(gate.get("measures") or {})
     figures = {name: float(measures[name]) for name in _FIGURES if isinstance(measures.get(name), int | float)}
     return {"gate_score": float(gate["score"]), **figures}
 

@@ -15,6 +15,7 @@ from luxvid_pipeline.assets.metadata import engine_from_facts
 from luxvid_pipeline.assets.package_maker import SCORE_NAME, SceneInput, ScoreInput, clip_name
 from luxvid_pipeline.domain.gates import EngineKind, engine_kind
 from luxvid_pipeline.domain.listing import ListingManifest
+from luxvid_pipeline.domain.measured import really_measured
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.payments import Payment
 from luxvid_pipeline.domain.photos import CataloguedPhoto, PhotoRecord
@@ -85,7 +86,9 @@ def _scene(known: Known, given: SceneInput, stills: Path) -> SceneFacts:
     shot, facts = given.shot, given.clip.facts
     maker = engine_from_facts(facts)
     generated = engine_kind(maker.name) is EngineKind.HOSTED
-    take = _chosen_take(facts)
+    takes: Sequence[Mapping[str, Any]] = facts.get("takes") or ()
+    # From 1 over all engines: that of the second engine that was asked is not take 1 again.
+    place, take = next(((at, each) for at, each in enumerate(takes, 1) if each.get("chosen")), (1, {}))
     seed = int(take.get("seed", facts.get("seed", 0)) or 0) if generated else None
     paid = _payment(known.payments, "clips", shot.scene, maker.name, seed) if generated else None
     altered = generated or bool(maker.disclosure)
@@ -104,8 +107,8 @@ def _scene(known: Known, given: SceneInput, stills: Path) -> SceneFacts:
         engine=maker.name,
         model_version=paid.version if paid is not None else "",
         seed=seed,
-        take=int(take.get("take", 1)),
-        takes=max(1, len(facts.get("takes") or ())),
+        take=place,
+        takes=max(1, len(takes)),
         measures=_measures(facts),
         cost_usd=maker.cost_usd,
         generated=generated,
@@ -182,15 +185,10 @@ def _payment(payments: Sequence[Payment], stage: str, key: str, model: str, seed
     return next(reversed(of_seed or wanted), None)
 
 
-def _chosen_take(facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    takes: Sequence[Mapping[str, Any]] = facts.get("takes") or ()
-    return next((take for take in takes if take.get("chosen")), {})
-
-
 def _measures(facts: Mapping[str, Any]) -> dict[str, Fact]:
     """What the gate measured of the clip, as plain values by name."""
     gate: Mapping[str, Any] = facts.get("gate") or {}
-    measures: Mapping[str, Any] = gate.get("measures") or {}
+    measures = really_measured(gate.get("measures") or {})
     told: dict[str, Fact] = {name: value for name, value in measures.items() if isinstance(value, int | float | str)}
     if gate:
         told["gate_score"] = float(gate.get("score") or 0.0)

@@ -88,6 +88,24 @@ class ClipMeasures:
         return ClipMeasures(**values)
 
 
+_OF_EVERY_FRAME = frozenset(
+    {
+        *("drift_ssim", "flashes", "flicker", "jumps", "judder_px", "judder_peak_px"),
+        *("bent_px", "lines", "softened_px", "softest_px"),
+    }
+)
+
+
+def really_measured(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a clip's measures without those that a glance at its key frames cannot tell, and that stand for "well".
+
+    Args:
+        facts: What ``ClipMeasures.as_facts`` wrote; may be empty.
+    """
+    thorough = bool(facts.get("thorough", True))
+    return {name: value for name, value in facts.items() if thorough or name not in _OF_EVERY_FRAME}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageJoin:
     """How a score goes on at one stage boundary, against how it goes elsewhere.

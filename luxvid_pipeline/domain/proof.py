@@ -72,7 +72,7 @@ class SceneFacts:
         engine: ``local`` or the model's name.
         model_version: As the vendor states it; empty for the local engine.
         seed: Of the take that was chosen.
-        take, takes: Which take was chosen, from 1, and how many were made.
+        take, takes: Which take was chosen, from 1 over all engines that were asked, and how many were made.
         measures: Figures of the chosen take, by name with the unit last.
         cost_usd: Of all its takes.
         generated: Whether a model drew its pixels.
@@ -283,12 +283,16 @@ def warnings(facts: PackageFacts) -> tuple[str, ...]:
             "altered images need a public address of their originals (AB 723): set LUXVID_DISCLOSURE_URL and put the "
             "disclosure folder there"
         )
-    notes += [
+    return (*notes, *without_originals(facts))
+
+
+def without_originals(facts: PackageFacts) -> tuple[str, ...]:
+    """Return what the public cannot be shown, a line for each scene."""
+    return tuple(
         f"{scene.key}: no unaltered original can be shown beside it"
         for scene in facts.altered_scenes
         if not any(photo.original for photo in scene.photos)
-    ]
-    return tuple(notes)
+    )
 
 
 def _about_music(facts: PackageFacts) -> str:

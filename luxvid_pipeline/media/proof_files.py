@@ -27,7 +27,7 @@ from luxvid_pipeline.domain.proof import (
     edit_decision_list,
     manifest,
     statement,
-    warnings,
+    without_originals,
 )
 
 _PICTURE_PX = 1280
@@ -205,7 +205,7 @@ def disclosure_page(facts: PackageFacts) -> bytes:
         code = segno.make(address, error="m", micro=False).svg_inline(
             scale=4, border=2, title="QR code to the unaltered original images"
         )
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in warnings(facts))
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in without_originals(facts))
     body = "\n".join(_section(scene) for scene in facts.altered_scenes)
     untouched = [scene for scene in facts.scenes if not scene.altered]
     rest = ""
