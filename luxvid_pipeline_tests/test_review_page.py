@@ -70,6 +70,24 @@ def test_a_hostile_listing_runs_nothing_in_a_browser(shown, film):
     assert browser.trouble == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("fastest_px_s", 75.1, "fastest 75.1 px/s"),
+        ("video_mbit_s", 5.745, "video 5.745 Mbit/s"),
+        ("frozen_tail_s", 0.5, "frozen tail 0.5 s"),
+        ("integrated_lufs", -14.06, "integrated −14.06 LUFS"),
+        ("rooms_known_part", 0.8387, "rooms known 83.9 %"),
+        ("travel_x", -0.0, "travel x 0"),
+        ("kept", 1234.0, "kept 1,234"),
+    ],
+)
+def test_a_figure_is_told_with_the_unit_its_name_ends_in(film, name, value, told):
+    review = made_up_review(film)
+    html = page(replace(review, checks=(replace(review.checks[0], figures={name: value}),)))
+    assert told in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
 def test_files_are_linked_relative_to_the_page(film, tmp_path):
     review = made_up_review(film)
     place = tmp_path / "media" / "a b" / "film #1.mp4"

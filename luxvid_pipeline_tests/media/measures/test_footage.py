@@ -8,6 +8,7 @@ import pytest
 from luxvid_pipeline.domain.errors import MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.domain.gates import EngineKind, Fault, judge_clip
+from luxvid_pipeline.domain.measured import really_measured
 from luxvid_pipeline.media.measures.camera_motion import follow
 from luxvid_pipeline.media.measures.clip import glance_at_clip, measure_clip
 from luxvid_pipeline.media.measures.faults import find_faults, is_black
@@ -181,6 +182,10 @@ def test_a_file_is_measured_as_it_plays_and_a_glance_agrees_with_the_long_look(p
     assert (long.thorough, short.thorough) == (True, False)
     assert long.last_ssim > 0.9
     assert short.last_ssim is not None
+    told, glanced = (really_measured(found.as_facts()) for found in (long, short))
+    assert told.keys() == long.as_facts().keys()
+    assert told.keys() - glanced.keys() >= {"drift_ssim", "bent_px", "judder_px", "flicker", "softened_px", "jumps"}
+    assert {"first_ssim", "zoom", "frozen_s", "black_s", "thorough"} <= glanced.keys()
 
 
 def test_the_last_frame_of_another_room_is_found_in_a_file(picture, push_in, tmp_path):
