@@ -41,7 +41,7 @@ format: setup ## Put the style right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup $(PEERS)/.done ## The table of DESIGN.md's numbers, as ratios in one run
+bench: setup $(PEERS)/.done ## The table of docs/benchmarks.md, as ratios in one run
 	$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python
 
 setup: $(VENV)/.done

@@ -224,8 +224,12 @@ def catalogue_knows_the_rooms(catalogue: Sequence[CataloguedPhoto]) -> dg.AssetC
         check_name="catalogue_knows_the_rooms",
         passed=part >= _LEAST_KNOWN_PART,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"The room of {len(known)} of {len(catalogue)} photos is known; "
-        "name the others in listing.yaml, or their files after their rooms.",
+        description=f"The room of {len(known)} of {len(catalogue)} photos is known"
+        + (
+            "; name the others in listing.yaml, or their files after their rooms."
+            if len(known) < len(catalogue)
+            else "."
+        ),
         metadata={"rooms_known": len(known), "rooms_known_part": part, "mean_confidence": sure},
     )
 

@@ -133,8 +133,8 @@ def show_matter(matter: "Matter", *, marked: Collection[str] = ()) -> None:
         out.print(f"See    {escape(matter.shown.address)}")
     else:
         out.print(
-            "See    no animatic was made of exactly this plan: its photos or prompts have changed, or this shell names "
-            "other engines; luxvid render makes one"
+            "See    no animatic shows exactly this plan: the listing asks for no approval, its photos or prompts have "
+            "changed, or this shell names other engines; where approval is required, luxvid render makes one"
         )
 
 

@@ -22,7 +22,7 @@ from rich.table import Table
 from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_bars
 
 if TYPE_CHECKING:
-    from luxvid_pipeline.ledger.payments import Entry, SqlLedger
+    from luxvid_pipeline.ledger.payments import Entry, Event, SqlLedger
 
 _KEY_SHOWN = 12
 
@@ -105,7 +105,7 @@ def costs(
         typer.echo(json.dumps(_plain({"since": since, "by": by.value, "sums": dict(sorted(sums.items()))}), indent=2))
         return
     if not sums:
-        out.print(f"Nothing was spent since {since}.")
+        out.print(f"Nothing was spent{f' on {escape(listing)}' if listing else ''} since {since}.")
         return
     table = Table(by.value, box=None, pad_edge=False)
     for heading in ("requests", "delivered", "failed", "spent", "reserved"):
@@ -186,13 +186,10 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show everything that happened to one paid request."""
-    book = _ledger()
-    events = [] if book.is_new else book.history(key)
+    events = _history(_ledger(), key)
     if as_json:
         typer.echo(json.dumps([_plain(dataclasses.asdict(event)) for event in events], indent=2))
         return
-    if not events:
-        raise typer.BadParameter(f"no paid request begins with {key!r}; see 'luxvid ledger list'")
     for event in events:
         cost = f" cost {_usd(event.cost_usd)}" if event.cost_usd is not None else ""
         held = f" reserved {_usd(event.reserved_usd)}" if event.reserved_usd else ""
@@ -228,7 +225,9 @@ def settle(
     """Decide about a request of which nobody can tell whether it was paid for."""
     from luxvid_pipeline.ledger.payments import Decision  # noqa: PLC0415 - with the database
 
-    settled = _ledger().settle(
+    book = _ledger()
+    _history(book, key)
+    settled = book.settle(
         key,
         Decision(decision.value),
         by=by or getpass.getuser(),
@@ -240,6 +239,18 @@ def settle(
         "the next run fetches its result" if decision is DecisionOption.FOUND else "the next run may ask for it again"
     )
     out.print(f"{settled.key[:_KEY_SHOWN]} is {settled.state.value} now; {what}.")
+
+
+def _history(book: "SqlLedger", key: str) -> "Sequence[Event]":
+    """What happened to a request.
+
+    Raises:
+        BadParameter: There is no such request.
+    """
+    events = [] if book.is_new else book.history(key)
+    if not events:
+        raise typer.BadParameter(f"no paid request begins with {key!r}; see 'luxvid ledger list'")
+    return events
 
 
 def _ledger() -> "SqlLedger":

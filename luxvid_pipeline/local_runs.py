@@ -9,7 +9,7 @@ import os
 import shutil
 import socket
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,7 @@ from luxvid_pipeline.domain.tables import from_table
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager, media_key
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.memory import keep_memory_low, return_free_memory
-from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions
+from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions, split_key
 from luxvid_pipeline.providers.ahead import ScoreAhead
 from luxvid_pipeline.providers.chains import ScoreChain
 from luxvid_pipeline.providers.local.silence import SILENCE
@@ -317,7 +317,7 @@ def _run_stages(
         paid_calls=sum(account.get("paid_calls", 0) for account in accounts),
         scenes=tuple(film["scenes"]),
         left_out=film["left_out"],
-        degraded_reason="; ".join(dict.fromkeys(a["degraded_reason"] for a in accounts if a.get("degraded_reason"))),
+        degraded_reason="; ".join(_degraded(results)),
         runs=tuple(result.run_id for result in results),
     )
 
@@ -407,6 +407,20 @@ def _cause(error: BaseException) -> LuxVidError | None:
     while inner is not None and not isinstance(inner, LuxVidError):
         inner = inner.__cause__ or inner.__context__
     return inner
+
+
+def _degraded(results: Sequence[dg.ExecuteInProcessResult]) -> Iterator[str]:
+    """Give each reason once, with the scenes it is about."""
+    scenes_of: dict[str, list[str]] = {}
+    for result in results:
+        for event in result.filter_events(lambda event: event.is_step_materialization):
+            made = event.step_materialization_data.materialization
+            reason = str(_plain(made.metadata).get("degraded_reason", ""))
+            if reason:
+                is_scene = made.asset_key == dg.AssetKey("scene_clips") and made.partition
+                scenes_of.setdefault(reason, []).extend([split_key(str(made.partition))[1]] if is_scene else [])
+    for reason, scenes in scenes_of.items():
+        yield f"{', '.join(scenes)}: {reason}" if scenes else reason
 
 
 def _metadata_of(result: dg.ExecuteInProcessResult) -> Iterator[dict[str, Any]]:

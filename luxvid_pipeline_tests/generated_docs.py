@@ -6,6 +6,7 @@ Does not belong here: the tables (each module's own), what else the documentatio
 Usage: ``python -m luxvid_pipeline_tests.generated_docs`` writes the pages anew; a test compares them.
 """
 
+import argparse
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -143,7 +144,8 @@ def prices_page() -> str:
             f"{_NOTE} US dollars. No vendor publishes prices in its interface, so the table is kept by hand in "
             "`luxvid_pipeline/domain/pricing.py`: check it against the vendors' pages before spending much. A range "
             "means that the price is not confirmed: estimates show both ends, budgets hold the upper one, and the "
-            "upper one is booked."
+            "upper one is booked. A price makes no engine: what can be chosen is in "
+            "[hosted engines](hosted-engines.md)."
         ),
     ]
     for title, unit in by_unit.items():
@@ -265,6 +267,9 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def main() -> None:
     """Write the pages."""
+    argparse.ArgumentParser(
+        description="Write the pages of docs/ that come from the program's own tables."
+    ).parse_args()
     for name, page in PAGES.items():
         (DOCS / name).write_text(page(), encoding="utf-8")
 

@@ -5,6 +5,7 @@ Does not belong here: single engines (``providers/``), the ledger alone (``ledge
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -250,7 +251,7 @@ def test_a_chain_goes_on_where_one_engine_refuses_and_says_so(vendors, tmp_path)
     folder = listing(tmp_path / "villa", ("pool", "bedroom"))
     settings = vendors.settings(tmp_path / "home", LUXVID_CLIPS=f"{VEO},local", LUXVID_SCORE=f"{MUSICGEN},local")
     film = render(folder, settings, board=SilentBoard())
-    assert f"{VEO} refused the content" in film.degraded_reason
+    assert re.search(rf"\d-\w+: {VEO} refused the content", film.degraded_reason), "and names the scene"
     assert f"{MUSICGEN} refused the content" in film.degraded_reason
     assert "made by local instead" in film.degraded_reason
     rows = SqlLedger(settings.database_url).rows(latest=False)

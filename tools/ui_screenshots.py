@@ -75,7 +75,7 @@ def settle(browser: Browser, *, within_s: float = 40.0) -> None:
         now = time.monotonic()
         if seen != last:
             last, still_since = seen, now
-        elif now - still_since > 1.5 and len(seen) > 200:
+        elif now - still_since > 1.5 and len(seen) > 200 and seen.startswith("0|"):
             return
         time.sleep(0.2)
 

@@ -39,7 +39,7 @@ from luxvid_pipeline.domain.delivery_plan import (
     room_caption,
     scene_weight,
 )
-from luxvid_pipeline.domain.errors import InputError, ListingError, NotDeliverableError, SettingsError
+from luxvid_pipeline.domain.errors import InputError, ListingError, NotDeliverableError
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.domain.listing import ListingManifest, Transition
 from luxvid_pipeline.domain.pairs import ScenePair
@@ -217,14 +217,8 @@ def _payments(ledger: SqlLedger, listing: str) -> list[Payment]:
 
 
 def _signer(settings: Settings) -> Signer | None:
-    """Who signs what was generated.
-
-    Raises:
-        SettingsError: Of key and certificates one is set without the other.
-    """
+    """Who signs what was generated; the settings see to it that key and certificates are there together."""
     certificates, key = settings.c2pa_certificates, settings.c2pa_key
-    if (certificates is None) != (key is None):
-        raise SettingsError("LUXVID_C2PA_CERTIFICATES and LUXVID_C2PA_KEY go together; set both, or neither")
     return Signer(certificates=certificates, key=key) if certificates is not None and key is not None else None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from luxvid_pipeline.domain.errors import SettingsError
 
@@ -106,6 +107,9 @@ class Settings:
         """
         env = os.environ if environ is None else environ
         home = _directory(env, "LUXVID_HOME", Path(".luxvid"))
+        certificates, key = _file(env, "LUXVID_C2PA_CERTIFICATES"), _file(env, "LUXVID_C2PA_KEY")
+        if (certificates is None) != (key is None):
+            raise SettingsError("LUXVID_C2PA_CERTIFICATES and LUXVID_C2PA_KEY go together; set both, or neither")
         return cls(
             home=home,
             media=_address(env, "LUXVID_MEDIA", home / "media"),
@@ -116,8 +120,8 @@ class Settings:
             client_budget_usd=_dollars(env, "LUXVID_CLIENT_BUDGET_USD"),
             day_budget_usd=_dollars(env, "LUXVID_DAY_BUDGET_USD"),
             vendors={
-                vendor: Vendor(key=env.get(key, "").strip(), base_url=env.get(address, "").strip())
-                for vendor, (key, address) in VENDOR_VARIABLES.items()
+                vendor: Vendor(key=env.get(token, "").strip(), base_url=_web(env, address))
+                for vendor, (token, address) in VENDOR_VARIABLES.items()
             },
             images=env.get("LUXVID_IMAGES", "").strip(),
             settle_s=_number(env, "LUXVID_SETTLE_S", 20.0),
@@ -126,13 +130,13 @@ class Settings:
             scene_attempts=int(_number(env, "LUXVID_SCENE_ATTEMPTS", 3, least=1, whole=True)),
             max_takes=int(_number(env, "LUXVID_MAX_TAKES", 2, least=1, whole=True)),
             alert_url=env.get("LUXVID_ALERT_URL", "").strip(),
-            ui_url=env.get("LUXVID_UI_URL", "").strip().rstrip("/") or "http://127.0.0.1:3000",
+            ui_url=_web(env, "LUXVID_UI_URL").rstrip("/") or "http://127.0.0.1:3000",
             keep_days=_days(env, "LUXVID_KEEP_DAYS"),
             archive=_address(env, "LUXVID_ARCHIVE", None),
             cache_gb=_number(env, "LUXVID_CACHE_GB", 20.0),
-            disclosure_url=env.get("LUXVID_DISCLOSURE_URL", "").strip().rstrip("/"),
-            c2pa_certificates=_file(env, "LUXVID_C2PA_CERTIFICATES"),
-            c2pa_key=_file(env, "LUXVID_C2PA_KEY"),
+            disclosure_url=_web(env, "LUXVID_DISCLOSURE_URL").rstrip("/"),
+            c2pa_certificates=certificates,
+            c2pa_key=key,
         )
 
     @property
@@ -165,6 +169,17 @@ def _address(env: Mapping[str, str], name: str, default: Path | None) -> str:
     return value if "://" in value else str(Path(value).expanduser().absolute())
 
 
+def _web(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name, "").strip()
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise SettingsError(f"{name}={value!r} is no http(s) address; write https://host/path, or unset it")
+    return value
+
+
 def _chain(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     value = env.get(name, "").strip()
     if not value:
@@ -188,7 +203,9 @@ def _dollars(env: Mapping[str, str], name: str) -> Decimal | None:
     return amount
 
 
-def _number(env: Mapping[str, str], name: str, default: float, *, least: float = 0, whole: bool = False) -> float:
+def _number(
+    env: Mapping[str, str], name: str, default: float, *, least: float = 0, whole: bool = False, unset: str = ""
+) -> float:
     value = env.get(name, "").strip()
     if not value:
         return default
@@ -198,12 +215,14 @@ def _number(env: Mapping[str, str], name: str, default: float, *, least: float =
         number = math.nan
     if not math.isfinite(number) or number < least or (whole and not number.is_integer()):
         kind = "whole number" if whole else "number"
-        raise SettingsError(f"{name}={value!r} is no {kind} from {least:g} up; unset it for {default:g}")
+        raise SettingsError(f"{name}={value!r} is no {kind} from {least:g} up; unset it for {unset or f'{default:g}'}")
     return number
 
 
 def _days(env: Mapping[str, str], name: str) -> int | None:
-    return int(_number(env, name, 0, least=1, whole=True)) if env.get(name, "").strip() else None
+    if not env.get(name, "").strip():
+        return None
+    return int(_number(env, name, 0, least=1, whole=True, unset="keeping everything"))
 
 
 def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:

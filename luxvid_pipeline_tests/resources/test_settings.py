@@ -126,6 +126,11 @@ def test_a_budget_is_an_amount_of_money(tmp_path, value):
         ("LUXVID_KEEP_DAYS", "0"),
         ("LUXVID_APPROVAL", "perhaps"),
         ("LUXVID_C2PA_KEY", "no-such-file.pem"),
+        ("LUXVID_C2PA_KEY", __file__),
+        ("LUXVID_UI_URL", "localhost:3000"),
+        ("LUXVID_DISCLOSURE_URL", "foo"),
+        ("REPLICATE_BASE_URL", "ftp://example.com"),
+        ("OPENAI_BASE_URL", "https://[not-an-address"),
     ],
 )
 def test_a_setting_of_daily_operation_is_checked_and_named(tmp_path, variable, value):
