@@ -22,6 +22,7 @@ taken back.
 """
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -197,6 +198,7 @@ def _archive(house: _House, listing: str) -> int:
     if not house.settings.archive:
         return 0
     archive = MediaStore(house.settings.archive, house.settings.cache, cache_limit_bytes=_cache_bytes(house.settings))
+    _check_is_elsewhere(house, archive, listing)
     keys = [key for place in _places(house.store, listing) for key in house.store.keys(place)]
     for key in keys:
         stored = house.store.find(key)
@@ -211,6 +213,22 @@ def _archive(house: _House, listing: str) -> int:
         if archive.find(key) != stored or not archive.is_whole(key):
             raise StorageError(f"{house.settings.archive}/{key} is not what was sent there; nothing was removed")
     return len(keys)
+
+
+def _check_is_elsewhere(house: _House, archive: MediaStore, listing: str) -> None:
+    """Raise where the archive is the store itself under another name (a link, a mount): its copy would be deleted too.
+
+    Raises:
+        StorageError: It is.
+    """
+    probe = f"archive_probe/{listing}"
+    archive.put_bytes(f"{house.now.isoformat()} {uuid.uuid4()}".encode(), probe)
+    try:
+        is_the_store = house.store.find(probe) == archive.find(probe)
+    finally:
+        archive.remove(probe)
+    if is_the_store:
+        raise StorageError(f"{house.settings.archive} is where the media are; set LUXVID_ARCHIVE to another place")
 
 
 def _delete_runs(instance: dg.DagsterInstance, listing: str) -> tuple[int, int]:

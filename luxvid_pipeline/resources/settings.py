@@ -108,11 +108,17 @@ class Settings:
         env = os.environ if environ is None else environ
         home = _directory(env, "LUXVID_HOME", Path(".luxvid"))
         certificates, key = _file(env, "LUXVID_C2PA_CERTIFICATES"), _file(env, "LUXVID_C2PA_KEY")
+        media, archive = _address(env, "LUXVID_MEDIA", home / "media"), _address(env, "LUXVID_ARCHIVE", None)
+        if archive and _place(archive) == _place(media):
+            raise SettingsError(
+                f"LUXVID_ARCHIVE={archive} is where the media are: retiring a listing would delete its only copy; set "
+                "it to another place, or unset it"
+            )
         if (certificates is None) != (key is None):
             raise SettingsError("LUXVID_C2PA_CERTIFICATES and LUXVID_C2PA_KEY go together; set both, or neither")
         return cls(
             home=home,
-            media=_address(env, "LUXVID_MEDIA", home / "media"),
+            media=media,
             inbox=_address(env, "LUXVID_INBOX", home / "inbox"),
             dagster_home=_directory(env, "DAGSTER_HOME", home / "dagster"),
             engines={stage: _chain(env, name) for stage, name in ENGINE_VARIABLES.items()},
@@ -132,7 +138,7 @@ class Settings:
             alert_url=env.get("LUXVID_ALERT_URL", "").strip(),
             ui_url=_web(env, "LUXVID_UI_URL").rstrip("/") or "http://127.0.0.1:3000",
             keep_days=_days(env, "LUXVID_KEEP_DAYS"),
-            archive=_address(env, "LUXVID_ARCHIVE", None),
+            archive=archive,
             cache_gb=_number(env, "LUXVID_CACHE_GB", 20.0),
             disclosure_url=_web(env, "LUXVID_DISCLOSURE_URL").rstrip("/"),
             c2pa_certificates=certificates,
@@ -167,6 +173,14 @@ def _address(env: Mapping[str, str], name: str, default: Path | None) -> str:
     if not value:
         return str(default or "")
     return value if "://" in value else str(Path(value).expanduser().absolute())
+
+
+def _place(address: str) -> str:
+    """An address in the one spelling in which two can be compared."""
+    scheme, is_url, rest = address.partition("://")
+    if not is_url or scheme in {"file", "local"}:
+        return str(Path(rest or address).resolve())
+    return f"{scheme}://{'/'.join(part for part in rest.split('/') if part not in {'', '.'})}"
 
 
 def _web(env: Mapping[str, str], name: str) -> str:

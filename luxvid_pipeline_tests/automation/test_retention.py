@@ -1,6 +1,7 @@
 """A listing whose time is over goes as a whole, in an order that a crash cannot turn into a loss."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from filelock import FileLock
 from luxvid_pipeline.automation.retention import NOTES, retire_listings, retire_listings_job
 from luxvid_pipeline.automation.schedules import retention_schedule
 from luxvid_pipeline.definitions import build_defs
+from luxvid_pipeline.domain.errors import SettingsError
 from luxvid_pipeline.domain.payments import Account, Estimate, PaidRequest
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.partitions import all_scenes_tags
@@ -146,6 +148,19 @@ def test_a_file_that_does_not_arrive_in_the_archive_as_it_left_stops_everything(
     assert house.traces() == {**before, "note": True}
     monkeypatch.undo()
     assert house.retire()[0].skipped == ""
+
+
+def test_an_archive_that_is_the_store_under_another_name_stops_everything(house, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(house.studio.home / "media")
+    before = house.files()
+    with pytest.raises(SettingsError, match="is where the media are"):
+        Settings.from_environment({**house.environ, "LUXVID_ARCHIVE": str(link)})
+    # A mount has two names that no spelling gives away: then the store is asked.
+    settings = replace(house.settings, archive=str(link))
+    (told,) = retire_listings(house.instance, settings, house.studio.store, house.services, now=LATER)
+    assert "is where the media are" in told.skipped
+    assert house.files() == before
 
 
 def test_a_listing_that_comes_back_to_life_while_it_goes_is_left_alone(house):

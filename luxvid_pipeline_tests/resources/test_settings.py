@@ -138,6 +138,20 @@ def test_a_setting_of_daily_operation_is_checked_and_named(tmp_path, variable, v
         settings_in(tmp_path, **{variable: value})
 
 
+@pytest.mark.parametrize(
+    ("media", "archive"),
+    [
+        ("s3://films/media", "s3://films//media/"),
+        ("/srv/media", "/srv/./x/../media/"),
+        ("/srv/media", "file:///srv/media"),
+    ],
+)
+def test_an_archive_is_another_place_than_the_media(tmp_path, media, archive):
+    with pytest.raises(SettingsError, match="LUXVID_ARCHIVE"):
+        settings_in(tmp_path, LUXVID_MEDIA=media, LUXVID_ARCHIVE=archive)
+    assert settings_in(tmp_path, LUXVID_MEDIA=media, LUXVID_ARCHIVE=f"{media}-archive").archive == f"{media}-archive"
+
+
 def test_nothing_is_retired_fetched_or_held_back_unless_asked(tmp_path):
     settings = settings_in(tmp_path)
     assert (settings.keep_days, settings.archive, settings.source_hosts) == (None, "", ())
