@@ -27,7 +27,7 @@ from luxvid_pipeline.assets.metadata import account_of, manifest_of
 from luxvid_pipeline.assets.notes import take_note
 from luxvid_pipeline.assets.package_maker import PACKAGE_LIST, package_files, prefix
 from luxvid_pipeline.assets.score import kept_score, kept_stage, score_request
-from luxvid_pipeline.domain.approvals import Plan
+from luxvid_pipeline.domain.approvals import ApprovalState, Plan
 from luxvid_pipeline.domain.errors import InputError, LuxVidError, StorageError
 from luxvid_pipeline.domain.keys import check_listing_key, listing_key_from_name
 from luxvid_pipeline.domain.pairs import ScenePair
@@ -330,8 +330,11 @@ def _stop_unless_approved(defs: dg.Definitions, instance: dg.DagsterInstance, li
     """
     with opened_approvals(settings) as approvals:
         plan = approvals.required_plan(listing)
-        if approvals.state(listing, plan).may_go_on or is_made(approvals.store, settings, listing):
+        state, made = approvals.state(listing, plan), is_made(approvals.store, settings, listing)
+        if state.may_go_on or (made and state is not ApprovalState.REJECTED):
             return
+        if made:
+            raise missing_error(approvals, plan)
         _execute(defs, instance, "animatic_job", listing)
         raise missing_error(approvals, plan)
 

@@ -55,6 +55,14 @@ def test_a_film_waits_is_directed_is_approved_and_is_made(luxvid, folder, tmp_pa
     film = json.loads(told)
     assert (code, film["scenes"], film["duration_s"]) == (0, ["1-arrival", "2-bedroom"], 4.0)
 
+    assert luxvid("reject", "casa", "--because", "the owner withdrew", "--by", "ben")[0] == 0
+    for command in (("render", folder), ("deliver", "casa", "--out", tmp_path / "package")):
+        code, _, said = luxvid(*command)
+        assert (code, "rejected by ben: the owner withdrew." in said) == (3, True), command
+    assert not (tmp_path / "package").exists()
+    assert luxvid("approve", "casa", "--by", "ana")[0] == 0
+    assert luxvid("render", folder)[0] == 0
+
 
 @pytest.mark.parametrize(
     ("arguments", "words"),

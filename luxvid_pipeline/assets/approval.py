@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from luxvid_pipeline.domain.approvals import Plan
+from luxvid_pipeline.domain.approvals import ApprovalState, Plan
 from luxvid_pipeline.domain.errors import ApprovalMissingError
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.payments import Estimate
@@ -49,6 +49,19 @@ class ApprovalGate:
             error = self._found[listing]
         if error is not None:
             raise error
+
+
+def check_not_rejected(
+    approvals: ListingApprovals, listing: str, storyboard: Storyboard, pairs: list[ScenePair]
+) -> None:
+    """Return if nobody said no to what is about to go out, though it was made before.
+
+    Raises:
+        ApprovalMissingError: This plan was rejected.
+    """
+    plan = approvals.plan_of(listing, storyboard, pairs)
+    if approvals.state(listing, plan) is ApprovalState.REJECTED:
+        raise missing_error(approvals, plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import dagster as dg
 import polars as pl
 
 from luxvid_pipeline import checks
+from luxvid_pipeline.assets.approval import check_not_rejected
 from luxvid_pipeline.assets.film import clip_of
 from luxvid_pipeline.assets.metadata import OWNERS, Stopwatch, engine_from_facts, engine_metadata, manifest_of, preview
 from luxvid_pipeline.assets.package_checks import films_of, names_in_unbranded, off_table, unmarked
@@ -64,6 +65,7 @@ from luxvid_pipeline.media.provenance import Signer
 from luxvid_pipeline.media.sheets import Tile, as_markdown, contact_sheet, frames_of
 from luxvid_pipeline.partitions import listing_partitions, scenes_of_a_listing
 from luxvid_pipeline.providers.local.silence import SILENCE
+from luxvid_pipeline.resources.approvals import ListingApprovals
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.progress import ProgressBoard
 from luxvid_pipeline.resources.settings import Settings
@@ -100,6 +102,7 @@ def delivery_package(
     photo_catalogue: pl.DataFrame,
     listing_sources: dg.ResourceParam[ListingSources],
     spare_composer: dg.ResourceParam[ScoreComposer],
+    listing_approvals: dg.ResourceParam[ListingApprovals],
     media_store: dg.ResourceParam[MediaStore],
     ledger: dg.ResourceParam[SqlLedger],
     settings: dg.ResourceParam[Settings],
@@ -110,6 +113,7 @@ def delivery_package(
     listing = context.partition_key
     manifest = manifest_of(media_store, listing)
     pairs = {pair.scene: pair for pair in from_table(scene_pairs, ScenePair)}
+    check_not_rejected(listing_approvals, listing, storyboard, list(pairs.values()))
     photos = {photo.photo_id: photo for photo in from_table(photo_catalogue, CataloguedPhoto)}
     records = {record.photo_id: record for record in from_table(listing_photos, PhotoRecord)}
     shown = scene_inputs(media_store, listing, storyboard, pairs, scene_clips)

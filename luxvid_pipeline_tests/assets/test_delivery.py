@@ -16,7 +16,7 @@ import numpy as np
 import opentimelineio as otio
 import pytest
 
-from luxvid_pipeline.domain.errors import NotDeliverableError, SettingsError
+from luxvid_pipeline.domain.errors import NotDeliverableError
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.domain.proof import SourceType, explain, gaps
 from luxvid_pipeline.io_managers.manifests import manifest_key
@@ -355,10 +355,3 @@ def test_a_name_in_the_files_names_stops_it_before_anything_is_encoded(again):
     shutil.rmtree(again.folder / "parts")
     refused(again, r"unbranded_files_name_nobody.*villa-test_4s_16x9_unb.*--listing")
     assert not list((again.folder / "parts").glob("*.mp4"))
-
-
-def test_a_key_without_its_certificates_is_an_error_before_anything_is_made(again, tmp_path):
-    (tmp_path / "key.pem").write_text("key")
-    again.studio.environment = {"LUXVID_C2PA_KEY": str(tmp_path / "key.pem")}
-    with pytest.raises(SettingsError, match="LUXVID_C2PA_CERTIFICATES"):
-        deliver(again.studio)
