@@ -25,7 +25,7 @@ from luxvid_pipeline.assets.costs import (
 )
 from luxvid_pipeline.assets.metadata import account_of
 from luxvid_pipeline.domain.payments import ZERO_USD, Estimate
-from luxvid_pipeline.domain.photos import CataloguedPhoto, PhotoRecord
+from luxvid_pipeline.domain.photos import CataloguedPhoto, PhotoRecord, public_address
 from luxvid_pipeline.domain.tables import from_table
 from luxvid_pipeline.io_managers.store import MediaStore, sha256_of
 from luxvid_pipeline.io_managers.values import TableIOManager
@@ -162,8 +162,8 @@ def _is_as_directed(before: _Directed, now: ListingFolder, store: MediaStore) ->
     if before.listing.manifest.model_copy(update={"generation": now.manifest.generation}) != now.manifest:
         return False
     records = from_table(stored_table(store, "listing_photos", before.listing.listing), PhotoRecord)
-    addresses = {entry.source_url for entry in now.to_fetch}
-    fetched = {record.photo_id for record in records if record.source_url in addresses}
+    addresses = {public_address(entry.source_url) for entry in now.to_fetch}
+    fetched = {record.photo_id for record in records if public_address(record.source_url) in addresses}
     # Rows without an original are of files whose bytes nobody saw.
     seen = {record.photo_id for record in records if record.original}
     try:

@@ -18,7 +18,7 @@ from luxvid_pipeline.domain.listing import ListingManifest
 from luxvid_pipeline.domain.measured import really_measured
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.payments import Payment
-from luxvid_pipeline.domain.photos import CataloguedPhoto, PhotoRecord
+from luxvid_pipeline.domain.photos import CataloguedPhoto, PhotoRecord, public_address
 from luxvid_pipeline.domain.proof import Fact, PackageFacts, PhotoFacts, SceneFacts, ScoreFacts
 from luxvid_pipeline.domain.rooms import Room
 from luxvid_pipeline.domain.scenes import scene
@@ -136,7 +136,7 @@ def _photos(known: Known, key: str, disclosure: str, *, show: bool) -> tuple[Pho
                 photo_id=photo_id,
                 file=file,
                 role=role,
-                source_url=(record.source_url or "") if record is not None else "",
+                source_url=(public_address(record.source_url) or "") if record is not None else "",
                 room=entry.room.words if entry is not None and entry.room is not Room.UNKNOWN else "",
                 altered_by=_altered_by(disclosure, file),
                 original=original,

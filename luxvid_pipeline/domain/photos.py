@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from luxvid_pipeline.domain.rooms import Room
 
@@ -19,6 +20,21 @@ class Verdict(StrEnum):
     REFUSED = "refused"
 
 
+def public_address(url: str | None) -> str | None:
+    """Return an address without what lets its bearer in: name and password, signature or token, fragment.
+
+    It ends up in tables, manifests and on pages that are published; only fetching needs the whole of it.
+    """
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return None
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoRecord:
     """One photo that came in, kept or refused; a row of ``listing_photos``.
@@ -26,7 +42,7 @@ class PhotoRecord:
     Attributes:
         photo_id: SHA-256 of the original file's bytes, hex; two equal files are one photo.
         file: Where it lay, relative to the listing folder, as it was named.
-        source_url: Where it came from, if the manifest says so.
+        source_url: Where it came from, if the manifest says so; as ``public_address`` gives it.
         original: Media path of the untouched original (``listing_photos/<listing>/originals/…``).
         working: Media path of the working JPEG (upright, sRGB, no EXIF), or None for a refused photo.
         format: What the bytes are (``JPEG``, ``MPO``, ``HEIF``, …), whatever the name says.

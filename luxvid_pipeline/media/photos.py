@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from luxvid_pipeline.domain.errors import StorageError
-from luxvid_pipeline.domain.photos import PhotoRecord, Verdict
+from luxvid_pipeline.domain.photos import PhotoRecord, Verdict, public_address
 from luxvid_pipeline.domain.ports import Progress, ignore_progress
 from luxvid_pipeline.media.large_files import write_large
 from luxvid_pipeline.media.listing_folder import ListingFolder, shown_name
@@ -87,7 +87,7 @@ def read_photos(
         StorageError: ``into`` cannot be written; the message says why.
     """
     files = folder.photo_files
-    sources = {entry.file: entry.source_url for entry in folder.manifest.photos}
+    sources = {entry.file: public_address(entry.source_url) for entry in folder.manifest.photos}
     with _scratch_in(into) as scratch, ThreadPoolExecutor(1, "keep-original") as keeper:
         reader = _Reader(listing=listing, into=into, known=known or {}, keeper=keeper)
 

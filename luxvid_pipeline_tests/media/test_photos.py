@@ -321,7 +321,8 @@ def test_more_blur_is_less_sharp_at_any_size(home):
 def test_equal_files_are_one_photo_under_the_name_the_manifest_uses(home):
     for name in ("a.jpg", "b/copy.jpg", "c.jpg"):
         draw.save(home / name, draw.scene())
-    (home / "listing.yaml").write_text("photos: [{file: c.jpg, source_url: 'https://example.com/c'}]")
+    url = "https://ann:hunter2@example.com/c?X-Amz-Signature=abc#token"
+    (home / "listing.yaml").write_text(f"photos: [{{file: c.jpg, source_url: '{url}'}}]")
     records = read(home)
     assert list(records) == ["c.jpg"]
     assert records["c.jpg"].source_url == "https://example.com/c"
