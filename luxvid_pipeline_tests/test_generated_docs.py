@@ -39,6 +39,8 @@ def test_only_a_person_a_mistake_or_a_possible_payment_stops_a_chain():
         "NoCreditError",
         "BadKeyError",
         "StorageError",
+        "ResultWaitsError",
+        "DamagedMediaError",
     }
     assert issubclass(StoppedError, LuxVidError)
     assert StoppedError.exit_code == 3

@@ -130,6 +130,10 @@ class RetryableProviderError(ProviderError):
     """The same request may succeed later."""
 
 
+class ResultWaitsError(RetryableProviderError):
+    """The vendor took it and will be paid, but its result could not be had now: a later run fetches it."""
+
+
 class PermanentProviderError(ProviderError):
     """The same request will fail again."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from luxvid_pipeline.domain.errors import (
     BadKeyError,
     ContentRefusedError,
+    DamagedMediaError,
     InvalidRequestError,
     LedgerError,
     LuxVidError,
@@ -16,6 +17,7 @@ from luxvid_pipeline.domain.errors import (
     NoCreditError,
     PermanentProviderError,
     ProviderError,
+    ResultWaitsError,
     RetryableProviderError,
     StoppedError,
     StorageError,
@@ -50,10 +52,19 @@ FALLBACK_RULES: tuple[FallbackRule, ...] = (
     FallbackRule(BadKeyError, False, "the key was refused", "a wrong key is a mistake to be told at once"),
     FallbackRule(ContentRefusedError, True, "refused the content", "another model has other rules"),
     FallbackRule(InvalidRequestError, True, "does not take this input", "another model takes other inputs"),
+    FallbackRule(
+        ResultWaitsError, False, "has made it, or is at it", "it is paid for: a later run fetches it, another would pay"
+    ),
     FallbackRule(RetryableProviderError, True, "was not available", "it was asked again until its deadline"),
     FallbackRule(PermanentProviderError, True, "failed", "the same request would fail again"),
     FallbackRule(ProviderError, True, "failed", "another model may succeed"),
     FallbackRule(StorageError, False, "a file could not be kept", "no engine can do without a disk"),
+    FallbackRule(
+        DamagedMediaError,
+        False,
+        "a file is damaged or gone",
+        "paid for perhaps: a person restores or forgets it",
+    ),
     FallbackRule(MediaError, True, "gave nothing that can be used", "another model may"),
 )
 
@@ -75,7 +86,7 @@ def film_goes_on_without(error: Exception) -> bool:
     Whatever the vendor, the account or a budget says, a score that costs nothing is played instead, and said so. Only
     a broken program, disk or ledger stops the film.
     """
-    return isinstance(error, ProviderError | StoppedError) or moves_on(error)
+    return isinstance(error, ProviderError | StoppedError | MediaError)
 
 
 def step_in_words(engine: str, error: Exception) -> str:

@@ -11,11 +11,13 @@ from luxvid_pipeline.domain.errors import (
     BadKeyError,
     BudgetExceededError,
     ContentRefusedError,
+    DamagedMediaError,
     InvalidRequestError,
     LedgerError,
     LuxVidError,
     MediaError,
     NoCreditError,
+    ResultWaitsError,
     RetryableProviderError,
     StorageError,
     UnknownPaymentError,
@@ -29,7 +31,8 @@ from luxvid_pipeline.providers.local.writer import LocalWriter
 
 MOVE_ON = [ContentRefusedError, InvalidRequestError, RetryableProviderError, MediaError]
 STOP = [
-    BadKeyError, BudgetExceededError, LedgerError, NoCreditError, StorageError, UnknownPaymentError, KeyError,
+    BadKeyError, BudgetExceededError, DamagedMediaError, LedgerError, NoCreditError, ResultWaitsError, StorageError,
+    UnknownPaymentError, KeyError,
 ]  # fmt: skip
 
 

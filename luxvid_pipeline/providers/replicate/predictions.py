@@ -35,6 +35,7 @@ from luxvid_pipeline.domain.errors import (
     MediaError,
     NoCreditError,
     ProviderError,
+    ResultWaitsError,
     RetryableProviderError,
 )
 from luxvid_pipeline.domain.payments import (
@@ -241,6 +242,7 @@ async def deliver(order: Order, desk: Desk, progress: Progress = ignore_progress
     Raises:
         BudgetExceededError: It does not fit; nothing was sent.
         UnknownPaymentError: It may have been paid for and nobody can tell.
+        ResultWaitsError: It was taken and could not be had now; calling again fetches it.
         ProviderError: The vendor could not or would not make it.
         LedgerError: The ledger cannot be written; nothing is sent without it.
         StorageError: The result could not be kept.
@@ -251,7 +253,11 @@ async def deliver(order: Order, desk: Desk, progress: Progress = ignore_progress
             async with desk.api.session() as api:
                 return await _Case(order, desk, api, progress).close()
         except VendorFailureError as failure:
-            raise failure.as_error(order.doing) from failure
+            error = failure.as_error(order.doing)
+            row = await _step(desk.ledger.payment, order.request.key)
+            if row is not None and row.state in {PaymentState.SUBMITTED, PaymentState.FINISHED}:
+                error = ResultWaitsError(f"{error}; it is paid for, and the next run fetches it")
+            raise error from failure
 
 
 async def settle_left_over(order: Order, desk: Desk, *, cancel: bool = False) -> Payment | None:

@@ -18,6 +18,7 @@ from luxvid_pipeline.domain.errors import (
     DamagedMediaError,
     InvalidRequestError,
     NoCreditError,
+    ResultWaitsError,
     RetryableProviderError,
     UnknownPaymentError,
 )
@@ -356,7 +357,7 @@ def test_a_finished_prediction_is_only_fetched(sim, photo, tmp_path):
     patience = Patience(**{**_fields(NO_PATIENCE), "backoff_most_s": 4000.0, "backoff_first_s": 4000.0})
     impatient, order = desk_for(sim.base_url, tmp_path, patience=patience), veo_order(photo)
     sim.script.download(script.html(500), times=None)
-    with pytest.raises(RetryableProviderError):
+    with pytest.raises(ResultWaitsError, match="it is paid for, and the next run fetches it"):
         run(order, impatient)
     assert row(impatient, order).state is PaymentState.FINISHED
     sim.script.clear()
