@@ -17,7 +17,7 @@ from luxvid_pipeline.automation.arrivals import Memory
 from luxvid_pipeline.automation.jobs import STAGE_JOBS
 from luxvid_pipeline.automation.listing_runs import runs_of
 from luxvid_pipeline.automation.survey import Surveyor
-from luxvid_pipeline.domain.arrivals import Rejection, State
+from luxvid_pipeline.domain.arrivals import Rejection, State, as_text
 from luxvid_pipeline.domain.errors import InputError, ListingKeyError, LuxVidError
 from luxvid_pipeline.domain.keys import check_listing_key, listing_key_from_name, scene_partition_key
 from luxvid_pipeline.domain.pairs import ScenePair
@@ -135,7 +135,7 @@ def _inbox_row(folder: str, *, rejected: str = "", arriving: str = "") -> Listin
         last_run=None,
         rejected=rejected,
         arriving=arriving,
-        folder=folder,
+        folder=as_text(folder),
     )
 
 
@@ -144,7 +144,7 @@ def _key_of(folder: str) -> str:
     try:
         return listing_key_from_name(folder)
     except ListingKeyError:
-        return folder
+        return as_text(folder)
 
 
 class _Reader:

@@ -10,6 +10,7 @@ import gc
 import hashlib
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 import threading
@@ -206,6 +207,20 @@ def _the_same_sound_is_measured_once():
 
 LOOKS_FOR_LESS = "b-adapt=0:partitions=none:subme=0:trellis=0:me=dia"
 """Settings with which x264 looks for less, and needs more bits."""
+
+
+@pytest.fixture
+def hanging_fails():
+    """Let a test fail that waits for ten seconds, as for the other end of a pipe; pytest's word passes any except."""
+
+    def give_up(_number, _frame):
+        pytest.fail("it hangs")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from luxvid_pipeline.domain.arrivals import (
     SeenFolder,
     State,
     Step,
+    as_text,
     content_hash,
     is_complete,
     is_settled,
@@ -225,7 +226,18 @@ class _Watcher:
         self.found = Round()
 
     def attend(self, folder: SeenFolder) -> None:
-        """Do what is to be done about a folder; its trouble stays its own."""
+        """Do what is to be done about a folder; its trouble stays its own, whatever it is."""
+        try:
+            self._attend(folder)
+        except (StorageError, OSError) as error:
+            self.found.trouble.append(f"{folder.name}: {error}")
+        except Exception as error:  # one folder that nobody thought of must not hold up all the others
+            self.found.trouble.append(
+                f"{folder.name}: cannot be judged ({type(error).__name__}: {error}); take it out of the inbox and "
+                "report this"
+            )
+
+    def _attend(self, folder: SeenFolder) -> None:
         known = looked_at(self._folders.get(folder.name), folder, self._now)
         self._folders[folder.name] = known
         step = next_step(known, folder, self._now, self._settle_s)
@@ -241,8 +253,6 @@ class _Watcher:
             self._folders[folder.name] = self._judged(folder, known)
         except InputError as error:
             self._folders[folder.name] = self._rejected(folder, known, str(error))
-        except (StorageError, OSError) as error:
-            self.found.trouble.append(f"{folder.name}: {error}")
 
     def _judged(self, folder: SeenFolder, known: FolderMemory) -> FolderMemory:
         """Return what to remember; raises an InputError that says what is wrong with a folder that has settled."""
@@ -286,7 +296,7 @@ class _Watcher:
         return replace(known, state=State.REQUESTED, key=key, content=content)
 
     def _rejected(self, folder: SeenFolder, known: FolderMemory, why: str, *, blocked: bool = False) -> FolderMemory:
-        reason = " ".join(why.split())
+        reason = as_text(" ".join(why.split()))
         rejection = Rejection(folder=folder.name, reason=reason)
         if known.state is not State.REJECTED or rejection != self._sources.rejection(folder.name):
             self._sources.remember_rejection(rejection)
@@ -361,7 +371,7 @@ def describe(memory: Memory, found: Round | None, sources: ListingSources) -> st
         parts.append(f"trouble: {'; '.join(found.trouble)}")
     if found is not None and not found.through:
         parts.append("the rest of the inbox is looked at next")
-    return f"{sources.inbox.place}: {', '.join(parts)}"
+    return as_text(f"{sources.inbox.place}: {', '.join(parts)}")
 
 
 def history_of(instance: dg.DagsterInstance) -> History:
@@ -409,15 +419,17 @@ def new_listings_sensor(
         found = look_around(listing_sources, memory, history_of(context.instance), now=now)
         memory.save(file)
     except (LuxVidError, OSError) as error:
-        return dg.SkipReason(str(error))
+        return dg.SkipReason(as_text(str(error)))
     for rejection in found.rejections:
-        context.log.warning(f"rejected {rejection.folder}: {rejection.reason}")
+        context.log.warning(as_text(f"rejected {rejection.folder}: {rejection.reason}"))
+    for trouble in found.trouble:
+        context.log.warning(as_text(trouble))
     said = describe(memory, found, listing_sources)
     if not found.arrivals:
         return dg.SensorResult(skip_reason=said, cursor=memory.name)
     context.log.info(said)
     for arrival in found.arrivals:
-        context.log.info(f"{arrival.listing} has arrived in {arrival.folder}: directing it")
+        context.log.info(as_text(f"{arrival.listing} has arrived in {arrival.folder}: directing it"))
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(

@@ -15,6 +15,7 @@ photos once more costs nothing.
 """
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ TRY_AGAIN_S = 30.0
 
 _UNFINISHED_ENDINGS = (".part", ".tmp")
 _HASH_CHARACTERS = 16
+_NOT_TEXT = re.compile("[\ud800-\udfff]")  # what Python makes of a file's name that is not UTF-8
 _STEADY_S = 0.9  # Just under the second between two ticks: unchanged from one look to the next.
 
 
@@ -133,6 +135,11 @@ class Rejection:
 
     folder: str
     reason: str
+
+
+def as_text(text: str) -> str:
+    """Return a text that can be written and logged: bytes of a file's name that are not UTF-8 become U+FFFD."""
+    return _NOT_TEXT.sub("\ufffd", text)
 
 
 def is_ignored(name: str) -> bool:

@@ -215,6 +215,15 @@ def parse_manifest(text: str, source: str = MANIFEST_NAME) -> ListingManifest:
         raise ListingError(f"{source}{line}: not readable as YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ListingError(f"{source}: not readable as YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise ListingError(
+            f"{source}: not readable as YAML: its brackets are nested too deeply; untangle it"
+        ) from error
+    except Exception as error:  # PyYAML lets through whatever its conversions raise: KeyError for "!!bool maybe", …
+        raise ListingError(
+            f"{source}: not readable as YAML: a value is not of the kind that its tag (!!int, !!bool, …) says; "
+            "take the tag away"
+        ) from error
     twice = [
         f"{source}, line {key.start_mark.line + 1}: {key.value} is said twice; keep one of them" for key in _twice(node)
     ]

@@ -241,6 +241,8 @@ def _may_be_picture(path: Path) -> bool:
     if path.suffix.lower() in PHOTO_SUFFIXES:
         return True
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device would block whoever opens it
+            return False
         with path.open("rb") as stream:
             head = stream.read(_SNIFFED_BYTES)
     except OSError:  # its name does not claim a picture, so nobody misses one
@@ -260,7 +262,10 @@ def _read_manifest(root: Path) -> ListingManifest:
             raise ListingError(f"{misnamed} in {root.name} would not be read; rename it to {MANIFEST_NAME}")
         return ListingManifest()
     try:
-        if path.stat().st_size > _LARGEST_MANIFEST_BYTES:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would block whoever opens it
+            raise ListingError(f"{MANIFEST_NAME} in {root.name} is no file; put a file of text in its place")
+        if found.st_size > _LARGEST_MANIFEST_BYTES:
             raise ListingError(f"{MANIFEST_NAME} in {root.name} is larger than 1 MB; it should be a page of text")
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

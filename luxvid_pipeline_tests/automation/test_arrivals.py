@@ -231,6 +231,56 @@ def test_a_broken_listing_is_told_what_is_wrong_and_holds_nobody_up(watch, manif
     assert (again.rejections, again.opened) == ([], 0)
 
 
+def a_folder_of_another_encoding(watch):
+    (watch.inbox / os.fsdecode(b"villa-\xe9t\xe9")).mkdir()
+
+
+def a_pipe_for_a_manifest(watch):
+    os.mkfifo(watch.drop("a-bad", "a.jpg") / "listing.yaml")
+
+
+def a_pipe_among_the_photos(watch):
+    os.mkfifo(watch.drop("a-bad", "notes.txt") / "pipe")
+
+
+@pytest.mark.usefixtures("hanging_fails")
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        pytest.param(a_folder_of_another_encoding, r"villa-\ufffdt\ufffd holds no photos", id="a-latin-1-name"),
+        pytest.param(a_pipe_for_a_manifest, "is no file", id="a-pipe-for-a-manifest"),
+        pytest.param(a_pipe_among_the_photos, "a-bad holds no photos", id="a-pipe-among-the-photos"),
+    ],
+)
+def test_a_folder_that_nobody_can_read_is_rejected_in_words_that_can_be_written(watch, make, reason):
+    make(watch)
+    watch.drop("z-villa", "a.jpg")
+    watch.tick()
+    found = watch.tick(after_s=SETTLED)
+    assert [each.listing for each in found.arrivals] == ["z-villa"]
+    assert [re.search(reason, each.reason) is not None for each in found.rejections] == [True]
+    describe(watch.memory, found, watch.sources).encode()
+    assert found.trouble == []
+
+
+def test_trouble_that_nobody_thought_of_stays_the_folders_own(watch, monkeypatch, tmp_path):
+    pictures = LocalInbox.pictures
+
+    def stumble(self, folder):
+        if folder.name == "a-bad":
+            raise KeyError("odd")
+        return pictures(self, folder)
+
+    monkeypatch.setattr(LocalInbox, "pictures", stumble)
+    watch.drop("a-bad", "a.jpg", manifest="photos: [{file: a.jpg}]")
+    watch.drop("z-villa", "a.jpg", manifest="photos: [{file: a.jpg}]")
+    with open_records(tmp_path) as instance:
+        tick = tick_of(watch.sources, instance, None)
+    assert [each.partition_key for each in tick.run_requests] == ["z-villa"]
+    (told,) = watch.tick().trouble
+    assert "a-bad: cannot be judged (KeyError: 'odd'); take it out of the inbox" in told
+
+
 def test_a_rejected_listing_is_tried_again_once_it_changes_and_its_note_goes_away(watch):
     folder = watch.drop("villa", "a.jpg", manifest="film: {musik: x}")
     watch.tick()

@@ -53,6 +53,10 @@ def test_an_empty_manifest_says_nothing_and_is_fine(text):
     [
         pytest.param("title: [", ["line 1", "YAML"], id="not-yaml"),
         pytest.param("- a\n- b\n", ["line 1", "list"], id="a-list"),
+        pytest.param("title: " + 20_000 * "[", ["YAML", "nested too deeply"], id="nested-without-end"),
+        pytest.param("title: !!bool maybe", ["YAML", "tag"], id="a-boolean-that-is-none"),
+        pytest.param('title: !!int ""', ["YAML", "tag"], id="a-number-that-is-none"),
+        pytest.param("title: !!timestamp x", ["YAML", "tag"], id="a-date-that-is-none"),
         pytest.param("titel: Villa", ["line 1", "titel", "no such field"], id="misspelt-field"),
         pytest.param("listing: Villa Aurora\n", ["line 1", "listing", "'villa-aurora'"], id="key-with-spaces"),
         pytest.param("listing: a|b\n", ["line 1", "listing", "a-z"], id="key-that-breaks-partitions"),

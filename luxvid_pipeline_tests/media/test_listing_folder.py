@@ -112,6 +112,14 @@ def test_a_pipe_is_not_opened(home):
     assert photos(home) == ["a.jpg"]
 
 
+@pytest.mark.usefixtures("hanging_fails")
+def test_a_pipe_in_the_place_of_the_manifest_is_refused_and_not_waited_for(home):
+    put(home, "a.jpg")
+    os.mkfifo(home / "listing.yaml")
+    with pytest.raises(ListingError, match=r"listing\.yaml in villa is no file"):
+        read_listing_folder(home)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
