@@ -31,7 +31,7 @@ from luxvid_pipeline.domain.directions import scene_key_of
 from luxvid_pipeline.domain.errors import InputError
 from luxvid_pipeline.domain.keys import check_listing_key
 from luxvid_pipeline.domain.payments import UNDER_WAY, ZERO_USD, Payment, PaymentState
-from luxvid_pipeline.domain.progress import FORGIVEN_TAG, ITEMS_TAG, LISTING_TAG, items_from_tag
+from luxvid_pipeline.domain.progress import FORGIVEN_ITEMS_TAG, FORGIVEN_TAG, ITEMS_TAG, LISTING_TAG, items_from_tag
 from luxvid_pipeline.ledger.payments import Entry
 from luxvid_pipeline.local_runs import RenderedFilm, fail_abandoned_runs, open_instance, render
 from luxvid_pipeline.partitions import listing_partitions
@@ -303,15 +303,21 @@ def _sensors_run(instance: dg.DagsterInstance) -> bool:
 
 
 def _forgive_scene(instance: dg.DagsterInstance, listing: str, scene: str) -> int:
-    """As ``forgive``, for the runs that were to make one scene."""
+    """As ``forgive``, for one scene: of a run that was to make others too, their tries still count."""
     forgiven = 0
     for record in runs_of(instance, listing):
         run = record.dagster_run
         if not run.is_finished or FORGIVEN_TAG in run.tags or run.tags.get(LISTING_TAG) != listing:
             continue
-        if scene in items_from_tag(run.tags.get(ITEMS_TAG, "")):
-            instance.add_run_tags(run.run_id, {FORGIVEN_TAG: datetime.now(UTC).isoformat(timespec="seconds")})
-            forgiven += run.status is not dg.DagsterRunStatus.SUCCESS
+        items = set(items_from_tag(run.tags.get(ITEMS_TAG, "")))
+        before = set(filter(None, run.tags.get(FORGIVEN_ITEMS_TAG, "").split(",")))
+        if scene not in items - before:
+            continue
+        tags = {FORGIVEN_ITEMS_TAG: ",".join(sorted({*before, scene}))}
+        if items <= {*before, scene}:
+            tags[FORGIVEN_TAG] = datetime.now(UTC).isoformat(timespec="seconds")
+        instance.add_run_tags(run.run_id, tags)
+        forgiven += run.status is not dg.DagsterRunStatus.SUCCESS
     return forgiven
 
 

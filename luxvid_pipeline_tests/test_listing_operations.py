@@ -27,7 +27,7 @@ from luxvid_pipeline.cli import app
 from luxvid_pipeline.definitions import build_defs
 from luxvid_pipeline.domain.errors import InputError
 from luxvid_pipeline.domain.payments import Account, Estimate, PaidRequest
-from luxvid_pipeline.domain.progress import FORGIVEN_TAG, ITEMS_TAG, LISTING_TAG
+from luxvid_pipeline.domain.progress import FORGIVEN_ITEMS_TAG, FORGIVEN_TAG, ITEMS_TAG, LISTING_TAG
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.listing_operations import cancel, retry
 from luxvid_pipeline.local_runs import RenderedFilm, open_instance
@@ -277,6 +277,22 @@ def test_only_one_scenes_tries_are_forgotten_where_one_is_named(house):
     assert forgiven(instance, runs) == {"third"}
     with pytest.raises(InputError, match="9"):
         retry(settings, LISTING, scene="9", board=SilentBoard())
+
+
+def test_a_run_of_several_scenes_is_forgiven_for_the_one_that_is_named_only(house):
+    settings, instance, _runs, _rendered = house
+    tags = {LISTING_TAG: LISTING, ITEMS_TAG: "3-vanity=0a1b,4-bath=6a7b"}
+    run = instance.create_run_for_job(score_job(), status=dg.DagsterRunStatus.FAILURE, tags=tags)
+
+    def told():
+        tags = instance.get_run_by_id(run.run_id).tags
+        return tags.get(FORGIVEN_ITEMS_TAG), FORGIVEN_TAG in tags
+
+    assert retry(settings, LISTING, scene="3", board=SilentBoard()).forgiven == 2
+    assert told() == ("3-vanity", False)
+    assert retry(settings, LISTING, scene="3", board=SilentBoard()).forgiven == 0
+    assert retry(settings, LISTING, scene="4", board=SilentBoard()).forgiven == 1
+    assert told() == ("3-vanity,4-bath", True)
 
 
 def test_where_the_daemon_runs_it_goes_on_unless_told_otherwise(house):

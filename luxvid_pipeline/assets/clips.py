@@ -31,7 +31,7 @@ from luxvid_pipeline.domain.errors import InputError, LuxVidError, ScenesFailedE
 from luxvid_pipeline.domain.keys import digest, scene_partition_key
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.ports import ClipGenerator, ClipRequest
-from luxvid_pipeline.domain.progress import may_be_cured
+from luxvid_pipeline.domain.progress import ITEMS_TAG, items_from_tag, may_be_cured
 from luxvid_pipeline.domain.scenes import scene
 from luxvid_pipeline.domain.storyboard import Storyboard
 from luxvid_pipeline.domain.tables import from_table
@@ -59,6 +59,8 @@ class _Stage:
     at_once: asyncio.Semaphore
     gate: ApprovalGate
     inputs: "_Inputs"
+    wanted: frozenset[str]
+    """Scenes that the run was asked for; empty where it was asked for all of its range."""
 
 
 @dg.asset(
@@ -105,6 +107,7 @@ def scene_clips(
         at_once=asyncio.Semaphore(clip_generator.most_at_once),
         gate=ApprovalGate(listing_approvals),
         inputs=inputs,
+        wanted=frozenset(items_from_tag(context.run.tags.get(ITEMS_TAG, ""))),
     )
     requests = {key: inputs.request(key, media_store, context.run.run_id) for key in context.partition_keys}
     for key, request in requests.items():
@@ -119,14 +122,22 @@ def scene_clips(
 
 
 async def _shoot_all(stage: _Stage, planned: Mapping[str, ClipRequest]) -> dict[str, BaseException | None]:
-    """Shoot scenes at the same time; returns what went wrong with each, or None."""
+    """Shoot scenes at the same time; returns what went wrong with each, or None, without those left alone."""
     scenes = (_shoot(stage, key, request) for key, request in planned.items())
     outcomes = await asyncio.gather(*scenes, return_exceptions=True)
-    return dict(zip(planned, outcomes, strict=True))
+    return {
+        key: outcome if isinstance(outcome, BaseException) else None
+        for key, outcome in zip(planned, outcomes, strict=True)
+        if outcome is not False
+    }
 
 
-async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> None:
-    """Shoot one scene, unless exactly this clip is there already, and record it."""
+async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> bool:
+    """Shoot one scene, unless exactly this clip is there already, and record it; returns whether it is there.
+
+    A range reaches from the first to the last scene that was asked for. One between them that nobody asked for and
+    that is not there waits for its next try or for a person, and is left alone.
+    """
     watch = Stopwatch()
     engine_name = stage.generator.engine
     key = media_key("scene_clips", partition)
@@ -134,6 +145,9 @@ async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> None:
     scene_key = request.shot.scene
     stored = await asyncio.to_thread(stage.store.kept, key, made_from)
     reused = stored is not None
+    if stored is None and stage.wanted and scene_key not in stage.wanted:
+        stage.context.log.info(f"{partition}: this run was not asked for it; it waits for its own turn")
+        return False
     if stored is None:
         await asyncio.to_thread(stage.inputs.pass_gate, stage.gate, request.listing)
         async with stage.at_once:
@@ -166,6 +180,7 @@ async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> None:
     )
     if (event := gate_event(partition, stored.facts)) is not None:
         stage.context.log_event(event)  # pyright: ignore[reportArgumentType] - taken, but missing in Dagster's own type
+    return True
 
 
 def kept_clip(store: MediaStore, request: ClipRequest, engine: str) -> StoredFile | None:

@@ -33,6 +33,7 @@ from luxvid_pipeline.domain.ports import ClipGenerator, ClipRequest, ScoreCompos
 from luxvid_pipeline.domain.progress import (
     ATTEMPT_TAG,
     CLASS_TAG,
+    FORGIVEN_ITEMS_TAG,
     FORGIVEN_TAG,
     ITEMS_TAG,
     STAGE_TAG,
@@ -301,6 +302,7 @@ class Surveyor:
             reason=failure.reason,
             died=failure.died,
             forgiven=is_forgiven,
+            forgiven_items=frozenset(filter(None, run.tags.get(FORGIVEN_ITEMS_TAG, "").split(","))),
         )
 
 

@@ -38,6 +38,8 @@ CLASS_TAG = "luxvid/class"
 WORK_TAG = "luxvid/work"
 FORGIVEN_TAG = "luxvid/forgiven"
 """On a run that a person has looked at (``luxvid retry``): it no longer counts as a try."""
+FORGIVEN_ITEMS_TAG = "luxvid/forgiven-items"
+"""On a run of which a person has looked at some items only (``luxvid retry --scene``): their names, with commas."""
 
 _DIGEST_CHARACTERS = 12
 
@@ -143,6 +145,7 @@ class PastRun:
         reason: Why it failed, in a line.
         died: It failed without a cause of its own: its process was killed, its machine is gone.
         forgiven: A person has looked at it; it does not count.
+        forgiven_items: Names of the items for which alone it does not count.
     """
 
     stage: str
@@ -153,6 +156,11 @@ class PastRun:
     reason: str = ""
     died: bool = False
     forgiven: bool = False
+    forgiven_items: frozenset[str] = frozenset()
+
+    def counts_for(self, item: str) -> bool:
+        """Return whether it is a try of an item that nobody has forgiven."""
+        return not self.forgiven and item not in self.forgiven_items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +248,7 @@ def next_steps(
             if item.current:
                 continue
             tries = [run for run in runs if run.stage == stage.name and run.items.get(item.name) == item.made_from]
-            when, why = _when(tries, attempts, distances_s)
+            when, why = _when([run for run in tries if run.counts_for(item.name)], attempts, distances_s)
             if when is None:
                 waits.append(f"{item.name}: {why}; then 'luxvid retry {listing}'")
             elif when > now:
@@ -252,9 +260,8 @@ def next_steps(
     return NextSteps(requests=tuple(requests), look_again_at=min(due, default=None), waits=tuple(waits))
 
 
-def _when(tries: Sequence[PastRun], attempts: int, distances_s: Sequence[float]) -> tuple[float | None, str]:
+def _when(counted: Sequence[PastRun], attempts: int, distances_s: Sequence[float]) -> tuple[float | None, str]:
     """Return from when an item may be asked for (Unix time), or None and what a person has to know."""
-    counted = [run for run in tries if not run.forgiven]
     if not counted:
         return 0.0, ""
     last = counted[-1]

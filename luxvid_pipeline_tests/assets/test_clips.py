@@ -5,6 +5,7 @@ import pytest
 from luxvid_pipeline.domain.errors import InputError, PermanentProviderError, ScenesFailedError
 from luxvid_pipeline.domain.keys import scene_partition_key
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
+from luxvid_pipeline.partitions import all_scenes_tags
 
 pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
 
@@ -37,6 +38,18 @@ def test_one_that_fails_leaves_the_other_six_and_running_again_makes_only_the_mi
     directed.shoot()
     assert dict(camera.shot) == {"4-bath": 1}
     assert directed.materialized("scene_clips") == ALL
+
+
+def test_a_run_that_was_asked_for_some_scenes_leaves_the_missing_ones_between_them_alone(directed):
+    camera = directed.overrides["clip_generator"]
+    directed.shoot(partition="villa-test|4-bath")
+    camera.shot.clear()
+    camera.fail = {"3-vanity": PermanentProviderError("the model refused the photo")}
+    directed.shoot(tags={**all_scenes_tags("villa-test"), "luxvid/items": "1-arrival=0a1b,5-living=2c3d"})
+    assert dict(camera.shot) == {"1-arrival": 1, "5-living": 1}
+    assert directed.materialized("scene_clips") == {
+        f"villa-test|{each}" for each in ("1-arrival", "4-bath", "5-living")
+    }
 
 
 def test_a_scene_the_film_does_without_is_neither_shot_nor_recorded(directed):

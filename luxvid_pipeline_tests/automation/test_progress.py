@@ -14,11 +14,13 @@ from luxvid_pipeline.automation.survey import Surveyor, why_it_failed
 from luxvid_pipeline.domain.approvals import Verdict
 from luxvid_pipeline.domain.errors import BudgetExceededError, ContentRefusedError, RetryableProviderError
 from luxvid_pipeline.domain.pairs import ScenePair
+from luxvid_pipeline.domain.progress import DEATHS_A_TRY
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.domain.tables import from_table, to_table
 from luxvid_pipeline.io_managers.manifests import manifest_key
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager, media_key, value_key
 from luxvid_pipeline.ledger.approvals import SqlApprovals
+from luxvid_pipeline.listing_operations import _forgive_scene
 from luxvid_pipeline.providers.local.composer import LocalComposer
 from luxvid_pipeline.resources.approvals import ListingApprovals
 
@@ -220,6 +222,18 @@ def test_a_failed_scene_is_asked_for_again_with_growing_distance_and_then_waits_
     camera.fail = {}
     assert forgive(desk.instance, "villa-test") == 3
     assert desk.take_on() == ["scenes", "film"]
+
+
+def test_a_scene_that_is_forgiven_is_asked_for_again_alone(desk):
+    shooting = next(each for each in desk.look().requests if each.tags["luxvid/stage"] == "scenes")
+    for _ in range(DEATHS_A_TRY):
+        create_run_for_test(
+            desk.instance, job_name=shooting.job_name, status=dg.DagsterRunStatus.FAILURE, tags=dict(shooting.tags)
+        )
+    desk.past_s = 1e5
+    assert _forgive_scene(desk.instance, "villa-test", "4-bath") == DEATHS_A_TRY
+    look = desk.progress(attempts=1).look(Cursor(), dg.get_dagster_logger(), go_round=True)
+    assert [scenes(each) for each in look.requests if each.tags["luxvid/stage"] == "scenes"] == [["4-bath"]]
 
 
 def test_a_budget_that_is_reached_is_not_tried_again(desk):

@@ -163,6 +163,13 @@ def test_a_forgiven_failure_no_longer_counts_and_the_next_request_has_another_ke
     assert (again.attempt, again.key != first.key) == (4, True)
 
 
+def test_a_failure_that_is_forgiven_for_one_item_still_counts_for_the_others():
+    runs = [run("scenes", RunState.FAILED, ago_s=1e6, forgiven_items=frozenset({"2-bedroom"}))] * 3
+    found = steps(listing(score=True), runs)
+    assert asked(found) == {"scenes": ["2-bedroom"]}
+    assert [wait.split(":")[0] for wait in found.waits] == ["1-arrival", "3-vanity"]
+
+
 def test_a_listing_that_waits_for_approval_says_so_and_gets_its_animatic():
     stages = listing(held="waits for 'luxvid approve villa'")
     stages.insert(1, Stage(name="animatic", items=(item("animatic"),), after=("direction",)))
