@@ -24,6 +24,7 @@ import dagster as dg
 from dagster._core.launcher import WorkerStatus
 from filelock import FileLock, Timeout
 
+from luxvid_pipeline.automation.cancellations import keep_cancelled, take_up_again
 from luxvid_pipeline.automation.listing_runs import UNFINISHED, runs_of
 from luxvid_pipeline.automation.progress import forgive
 from luxvid_pipeline.automation.reconciliation import Settled, outcome, settle_left_overs, waiting_for_a_person
@@ -101,7 +102,8 @@ def cancel(
 ) -> Cancelled:
     """End everything that is queued or running for a listing, and settle what it has under way at the vendors.
 
-    Running it again, or where nothing runs, changes nothing.
+    The daemon requests nothing more for it until ``retry``, or until somebody asks for a new direction.
+    Running it again changes nothing.
 
     Args:
         settings: The environment.
@@ -118,6 +120,7 @@ def cancel(
         _check_known(instance, listing)
         before = _under_way(services, listing)
         spent_before = _spent(services, listing)
+        keep_cancelled(instance, listing)
         ended, left = _end_runs(instance, settings, listing, end_within_s, tell)
     if before:
         tell("settling what is under way at the vendors")
@@ -155,6 +158,7 @@ def retry(settings: Settings, listing: str, *, scene: str = "", here: bool = Fal
         _check_known(instance, listing)
         fail_abandoned_runs(instance)
         forgiven = _forgive_scene(instance, listing, key) if key else forgive(instance, listing)
+        take_up_again(instance, listing)
         daemon = _sensors_run(instance)
     if daemon and not here:
         return Retried(listing=listing, forgiven=forgiven)

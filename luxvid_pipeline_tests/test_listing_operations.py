@@ -23,6 +23,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from typer.testing import CliRunner
 
 from luxvid_pipeline import listing_operations
+from luxvid_pipeline.automation.cancellations import cancelled_at
 from luxvid_pipeline.cli import app
 from luxvid_pipeline.definitions import build_defs
 from luxvid_pipeline.domain.errors import InputError
@@ -293,6 +294,17 @@ def test_a_run_of_several_scenes_is_forgiven_for_the_one_that_is_named_only(hous
     assert retry(settings, LISTING, scene="3", board=SilentBoard()).forgiven == 0
     assert retry(settings, LISTING, scene="4", board=SilentBoard()).forgiven == 1
     assert told() == ("3-vanity,4-bath", True)
+
+
+def test_what_was_ended_stays_ended_until_a_retry_though_nothing_ran(tmp_path, monkeypatch):
+    settings = known(Settings.from_environment(environment(tmp_path / "home")))
+    monkeypatch.setattr(listing_operations, "_sensors_run", lambda _: True)
+    assert cancel(settings, LISTING).ended == ()
+    with open_instance(settings) as instance:
+        assert cancelled_at(instance, LISTING) > 0
+    retry(settings, LISTING, scene="3", board=SilentBoard())
+    with open_instance(settings) as instance:
+        assert cancelled_at(instance, LISTING) == 0
 
 
 def test_where_the_daemon_runs_it_goes_on_unless_told_otherwise(house):

@@ -32,6 +32,7 @@ from pathlib import Path
 import dagster as dg
 from filelock import FileLock, Timeout
 
+from luxvid_pipeline.automation.cancellations import take_up_again
 from luxvid_pipeline.automation.listing_runs import UNFINISHED, last_change, listings_of, runs_of
 from luxvid_pipeline.domain.errors import LuxVidError, StorageError
 from luxvid_pipeline.domain.payments import UNDER_WAY, PaymentState
@@ -162,6 +163,7 @@ def _retired(house: _House, listing: str, step: Callable[[str], None], *, begun:
         runs, runs_kept = _delete_runs(house.instance, listing)
         step("partition")
         house.instance.delete_dynamic_partition(str(listing_partitions.name), listing)
+        take_up_again(house.instance, listing)
         step("files")
         files = sum(house.store.clear(place) for place in _places(house.store, listing))
         _registration(house.settings, listing).unlink(missing_ok=True)

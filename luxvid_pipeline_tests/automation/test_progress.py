@@ -8,6 +8,7 @@ import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._core.test_utils import create_run_for_test
 
+from luxvid_pipeline.automation.cancellations import keep_cancelled, take_up_again
 from luxvid_pipeline.automation.jobs import STAGE_JOBS
 from luxvid_pipeline.automation.progress import Cursor, Progress, build_progress_sensor, forgive
 from luxvid_pipeline.automation.survey import Surveyor, why_it_failed
@@ -234,6 +235,29 @@ def test_a_scene_that_is_forgiven_is_asked_for_again_alone(desk):
     assert _forgive_scene(desk.instance, "villa-test", "4-bath") == DEATHS_A_TRY
     look = desk.progress(attempts=1).look(Cursor(), dg.get_dagster_logger(), go_round=True)
     assert [scenes(each) for each in look.requests if each.tags["luxvid/stage"] == "scenes"] == [["4-bath"]]
+
+
+@pytest.mark.parametrize("failed", [pytest.param(True, id="before-a-retry"), pytest.param(False, id="between-stages")])
+def test_a_listing_that_was_ended_while_nothing_of_it_ran_waits_for_a_person(desk, failed):
+    asked = desk.look().requests
+    status = dg.DagsterRunStatus.FAILURE
+    for each in asked if failed else ():
+        create_run_for_test(desk.instance, job_name=each.job_name, status=status, tags=dict(each.tags))
+    keep_cancelled(desk.instance, "villa-test")
+    desk.past_s = 1e5
+    ended = desk.look(go_round=True)
+    assert not ended.requests
+    assert "villa-test: was ended by a person; then 'luxvid retry villa-test'" in ended.told
+    take_up_again(desk.instance, "villa-test")
+    assert stages(desk.look(go_round=True)) == ["scenes", "score"]
+
+
+def test_a_listing_that_was_ended_goes_on_with_a_new_direction(desk):
+    keep_cancelled(desk.instance, "villa-test")
+    assert not desk.look(go_round=True).requests
+    tags = {"luxvid/listing": "villa-test"}
+    create_run_for_test(desk.instance, job_name="direct_listing_job", status=dg.DagsterRunStatus.SUCCESS, tags=tags)
+    assert stages(desk.look(go_round=True)) == ["scenes", "score"]
 
 
 def test_a_budget_that_is_reached_is_not_tried_again(desk):
