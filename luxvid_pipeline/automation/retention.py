@@ -34,7 +34,8 @@ from filelock import FileLock, Timeout
 
 from luxvid_pipeline.automation.cancellations import take_up_again
 from luxvid_pipeline.automation.listing_runs import UNFINISHED, last_change, listings_of, runs_of
-from luxvid_pipeline.domain.errors import LuxVidError, StorageError
+from luxvid_pipeline.domain.errors import ListingKeyError, LuxVidError, StorageError
+from luxvid_pipeline.domain.keys import check_listing_key
 from luxvid_pipeline.domain.payments import UNDER_WAY, PaymentState
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.partitions import listing_partitions
@@ -106,7 +107,8 @@ def retire_listings(
         step: Is told each step before it is taken.
 
     Returns:
-        What became of each listing that is due or was begun; none where ``keep_days`` is not set.
+        What became of each listing that is due or was begun, and of each partition whose name is no listing's; none
+        where ``keep_days`` is not set.
 
     Raises:
         StorageError: The store itself cannot be read.
@@ -118,12 +120,16 @@ def retire_listings(
     known = set(instance.get_dynamic_partitions(str(listing_partitions.name)))
     told: list[Retired] = []
     for listing in sorted(begun | known):
-        if listing not in begun and not _is_due(house, listing):
-            continue
         try:
-            told.append(_retired(house, listing, step, begun=listing in begun))
+            check_listing_key(listing)
+            if listing in begun or _is_due(house, listing):
+                told.append(_retired(house, listing, step, begun=listing in begun))
+        except ListingKeyError as error:  # Dagster's UI takes any name under "Add partition", "." and "..", too
+            told.append(Retired(listing=listing, skipped=f"{error}; delete this partition in Dagster's UI"))
         except LuxVidError as error:
             told.append(Retired(listing=listing, skipped=str(error)))
+        except Exception as error:  # one listing that nobody thought of must not hold up all the others
+            told.append(Retired(listing=listing, skipped=f"{type(error).__name__}: {error}; report this"))
     return told
 
 
@@ -252,7 +258,8 @@ def _delete_runs(instance: dg.DagsterInstance, listing: str) -> tuple[int, int]:
 
 
 def _places(store: MediaStore, listing: str) -> Iterator[str]:
-    """Give every directory of the store that is this listing's."""
+    """Give every directory of the store that is this listing's; a name that leads elsewhere is refused."""
+    check_listing_key(listing)
     for folder in store.folders():
         if folder not in _NOT_A_LISTINGS and not folder.startswith("."):
             yield f"{folder}/{listing}"

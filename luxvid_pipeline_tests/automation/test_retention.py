@@ -8,8 +8,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import create_run_for_test
 from filelock import FileLock
 
+from luxvid_pipeline.automation import retention
 from luxvid_pipeline.automation.retention import NOTES, retire_listings, retire_listings_job
 from luxvid_pipeline.automation.schedules import retention_schedule
 from luxvid_pipeline.definitions import build_defs
@@ -111,6 +113,36 @@ def test_a_neighbour_with_a_longer_name_and_the_shelf_of_paid_results_stay(house
     assert store.keys("scene_clips") == [f"scene_clips/{NEIGHBOUR}/1-arrival.mp4"]
     assert store.keys("paid_results") == ["paid_results/ab/abc.mp4"]
     assert store.keys("spend_report") == ["spend_report/2026-11-21/t.parquet"]
+
+
+@pytest.mark.parametrize("odd", ["Villa Aurora", ".", "..", "villa/../.."])
+def test_a_partition_of_an_odd_name_is_said_and_left_alone_and_holds_nobody_up(house, odd):
+    store = house.studio.store
+    store.put_bytes(b"x", f"scene_clips/{NEIGHBOUR}/1-arrival.mp4")
+    house.instance.add_dynamic_partitions("listings", [odd])
+    create_run_for_test(house.instance, status=dg.DagsterRunStatus.FAILURE, tags={"dagster/partition": odd})
+    told = {each.listing: each.skipped for each in house.retire()}
+    assert told.pop(LISTING) == ""
+    ((_, why),) = told.items()
+    assert "cannot be a listing key" in why
+    assert "delete this partition" in why
+    assert store.keys("scene_clips") == [f"scene_clips/{NEIGHBOUR}/1-arrival.mp4"]
+
+
+def test_a_listing_that_raises_what_nobody_thought_of_holds_nobody_up(house, monkeypatch):
+    house.instance.add_dynamic_partitions("listings", ["a-villa"])
+    changed_at = retention._changed_at
+
+    def stumble(house, listing):
+        if listing == "a-villa":
+            raise KeyError("odd")
+        return changed_at(house, listing)
+
+    monkeypatch.setattr(retention, "_changed_at", stumble)
+    assert [(each.listing, each.skipped) for each in house.retire()] == [
+        ("a-villa", "KeyError: 'odd'; report this"),
+        (LISTING, ""),
+    ]
 
 
 STEPS = ("note", "archive", "events", "partition", "files", "note away")
