@@ -6,7 +6,9 @@ Does not belong here: S3 (``s3_inbox.py``), deciding what has arrived (``domain/
 """
 
 import os
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +20,9 @@ from luxvid_pipeline.media.listing_folder import PHOTO_SUFFIXES, is_picture, rea
 
 if TYPE_CHECKING:
     from dagster_aws.s3 import S3Resource
+
+_ANEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+"""A file that was not there: folders are other people's, and what lies in them may be a link to anywhere."""
 
 
 class Inbox(Protocol):
@@ -145,14 +150,19 @@ class LocalInbox:
         return found
 
     def say_rejected(self, name: str, text: str) -> None:
-        """Write ``REJECTED.txt``, whole or not at all."""
+        """Write ``REJECTED.txt``, whole or not at all, and into this folder, wherever links of its uploader lead."""
         target = self.root / name / REJECTED_NAME
-        part = target.with_name(f".{REJECTED_NAME}")
+        part = target.with_name(f".{REJECTED_NAME}.{uuid.uuid4().hex}")
         try:
-            part.write_text(text, encoding="utf-8")
+            with os.fdopen(os.open(part, _ANEW, 0o666), "w", encoding="utf-8", errors="replace") as stream:
+                stream.write(text)
             part.replace(target)
         except OSError as error:
-            raise StorageError(f"{target} cannot be written: {error.strerror}") from error
+            with suppress(OSError):
+                part.unlink()
+            raise StorageError(
+                f"{target} cannot be written: {error.strerror}; let the daemon write to this folder"
+            ) from error
 
     def take_back(self, name: str) -> None:
         """Remove ``REJECTED.txt``."""

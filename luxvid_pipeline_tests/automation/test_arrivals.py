@@ -295,6 +295,28 @@ def test_a_rejected_listing_is_tried_again_once_it_changes_and_its_note_goes_awa
     assert watch.directed(after_s=SETTLED) == []
 
 
+@pytest.mark.parametrize("name", [REJECTED_NAME, f".{REJECTED_NAME}"])
+def test_a_link_in_the_place_of_the_note_is_not_followed(watch, tmp_path, name):
+    elsewhere = tmp_path / "elsewhere.conf"
+    elsewhere.write_text("precious")
+    folder = watch.drop("villa", "a.jpg", manifest="film: {musik: x}")
+    (folder / name).symlink_to(elsewhere)
+    watch.tick()
+    watch.tick(after_s=SETTLED)
+    assert elsewhere.read_text() == "precious"
+    assert not (folder / REJECTED_NAME).is_symlink()
+    assert "film.musik" in (folder / REJECTED_NAME).read_text()
+    assert {each.name for each in folder.iterdir()} == {"a.jpg", "listing.yaml", REJECTED_NAME, name}
+
+
+def test_a_note_that_cannot_be_put_in_its_place_leaves_nothing_behind(watch):
+    folder = watch.drop("villa", "a.jpg", manifest="film: {musik: x}")
+    (folder / REJECTED_NAME).mkdir()
+    watch.tick()
+    assert "REJECTED.txt cannot be written" in watch.tick(after_s=SETTLED).trouble[0]
+    assert {each.name for each in folder.iterdir()} == {"a.jpg", "listing.yaml", REJECTED_NAME}
+
+
 def test_another_reason_replaces_the_first(watch):
     folder = watch.drop("villa", "a.jpg", manifest="film: {musik: x}")
     watch.tick()
