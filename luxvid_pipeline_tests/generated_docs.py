@@ -65,7 +65,7 @@ def failures_page() -> str:
                     "deadline. *May be sent later* means that a later run may send the same request; otherwise the "
                     "ledger refuses it, because it would fail again or may be paid for already. A request that may "
                     "have been heard is never sent again before the vendor's list of predictions has said that it was "
-                    "not."
+                    "not, and an empty list says so only once the request can no longer be under way."
                 ),
                 _table(
                     (

@@ -41,6 +41,8 @@ def failure(effect: Effect) -> Reply | None:
             return problem(effect["status"], effect["detail"], effect["title"])
         case "answer":
             return Reply(effect["status"], effect["body"], dict(effect["headers"]), content_type=effect["content_type"])
+        case "late":
+            return Reply(drop=True) if effect["drop"] else failure({"effect": "html", "status": 504})
         case "drop":
             return Reply(drop=True)
         case _:

@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -272,11 +272,18 @@ class ReplicateSimulator:
         reply = early if early is not None else self._allowed(request, steps, event, model)
         reply.note |= {"event": event, "model": model}
         for effect in effects:
+            if effect["effect"] == "late":
+                self._later(effect["real_s"], lambda: self._allowed(request, steps, event, model))
             if effect["effect"] == "drop_after":
                 reply.drop = True
             if effect["effect"] == "delay":
                 reply.delay_s = effect["real_s"]
         return reply
+
+    def _later(self, real_s: float, carry_out: Callable[[], object]) -> None:
+        timer = threading.Timer(real_s, carry_out)
+        timer.daemon = True
+        timer.start()
 
     def _allowed(self, request: Request, steps: list[str], event: str, model: str) -> Reply:
         if not request.token or (self.tokens is not None and request.token not in self.tokens):

@@ -84,6 +84,11 @@ def drop_after() -> Effect:
     return {"effect": "drop_after"}
 
 
+def late(real_s: float, *, drop: bool = False) -> Effect:
+    """A gateway gives up at once (504, or the connection breaks); the request is carried out this much later."""
+    return {"effect": "late", "real_s": real_s, "drop": drop}
+
+
 def delay(real_s: float) -> Effect:
     """The reply comes this many real seconds late."""
     return {"effect": "delay", "real_s": real_s}

@@ -65,7 +65,9 @@ class Patience:
             the time it has taken so far.
         tries: How often a request that failed for a passing reason is sent in all.
         queue_s: How long to wait for a token of the rate limit.
-        settle_s: How long after sending the vendor's list is believed to be complete.
+        take_up_s: How long after sending the vendor may still take a request up: as long as its answer may take,
+            connecting included. No answer, or a gateway's, does not stop it.
+        settle_s: How long after that the vendor's list is believed to be complete.
         skew_s: How far the vendor's clock may be from ours.
         goodbye_s: How long a cancelled run may take to cancel what is in flight.
         margin_s: ``Cancel-After`` beyond the own deadline.
@@ -85,6 +87,7 @@ class Patience:
     poll_most_s: float = 2.0
     tries: int = 4
     queue_s: float = 1800.0
+    take_up_s: float = 70.0
     settle_s: float = 5.0
     skew_s: float = 120.0
     goodbye_s: float = 8.0

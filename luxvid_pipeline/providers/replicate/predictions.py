@@ -11,7 +11,8 @@ Each state is written before the step it announces::
               connection lost, or found so after a crash: the vendor's list decides    delivered ◄─ shelf ◄─ download
 
 The vendor knows no idempotency key, so a POST is never repeated before the vendor's list has said that the earlier one
-was not heard.
+was not heard. An empty list says so only once the request can no longer be under way: a gateway that gives up, a broken
+connection and a dead process do not stop the vendor from carrying out later what it was sent.
 """
 
 import asyncio
@@ -261,10 +262,11 @@ async def deliver(order: Order, desk: Desk, progress: Progress = ignore_progress
 
 
 async def settle_left_over(order: Order, desk: Desk, *, cancel: bool = False) -> Payment | None:
-    """Take a row whose process is gone as far as it goes without waiting and without sending anything.
+    """Take a row whose process is gone as far as it goes without waiting for a result and without sending anything.
 
-    One that never left is dropped; one that may have left is looked for at the vendor; of one that has ended the
-    result is fetched, or its cost booked. One that is still being made stays as it is, for a later look.
+    One that never left is dropped; one that may have left is looked for at the vendor, until it can no longer be under
+    way; of one that has ended the result is fetched, or its cost booked. One that is still being made stays as it is,
+    for a later look.
 
     Args:
         order: What it was, as far as the row tells.
@@ -307,6 +309,8 @@ class _Case:
         self._gave_up = False
         self._live = ""
         """Id of a prediction that is running at the vendor on our behalf."""
+        self._posted_at: float | None = None
+        """When this call last sent it, on a clock that never jumps."""
         self._holds = False
         """Whether the claim is this call's; otherwise another task of the same process may hold it."""
 
@@ -453,6 +457,7 @@ class _Case:
     async def _posted(self, given: Mapping[str, Any]) -> Prediction:
         """POST once. Cancelled while it is on its way, its answer is still heard, so that it can be cancelled too."""
         request = self._order.request
+        self._posted_at = self._time.monotonic()
         post = asyncio.ensure_future(
             self._api.create(
                 request.model,
@@ -493,7 +498,7 @@ class _Case:
     # ---- settling ------------------------------------------------------------------------------------------------
 
     async def _settle(self, payment: Payment, given: Mapping[str, Any] | None) -> Prediction | None:
-        """Ask the vendor what became of a request of which nobody heard.
+        """Ask the vendor what became of a request of which nobody heard, as long as it may still take it up.
 
         Args:
             payment: Its row, ``submitting``.
@@ -508,9 +513,16 @@ class _Case:
         """
         sent_at = payment.sending_since or self._time.now()
         since = sent_at - timedelta(seconds=self._patience.skew_s)
+        if given is not None and self._posted_at is not None:
+            gone_s = self._time.monotonic() - self._posted_at
+        else:
+            # Of what another process sent only the wall clock tells, and that may have been set since: hence the bound.
+            gone_s = (self._time.now() - sent_at).total_seconds()
+        whole_s = self._patience.take_up_s + self._patience.settle_s
+        sure_at = self._time.monotonic() + min(whole_s, whole_s - gone_s)
         empty_looks = 0
         while True:
-            looked_at = self._time.now()
+            looked_at = self._time.monotonic()
             found, doubtful = await self._candidates(since, given)
             if found:
                 return _best(found, sent_at)
@@ -521,8 +533,8 @@ class _Case:
                 )
                 await _step(self._ledger.unknown, self._key, reason)
                 raise error_of(Kind.UNKNOWN, reason, self._order.doing)
-            # A list that was read too soon after sending may not hold it yet.
-            if looked_at >= sent_at + timedelta(seconds=self._patience.settle_s):
+            # A list that was read while the request may be under way need not hold it yet.
+            if looked_at >= sure_at:
                 empty_looks += 1
             if empty_looks >= 2:
                 return None

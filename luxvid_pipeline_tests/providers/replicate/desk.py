@@ -22,6 +22,7 @@ NO_PATIENCE = Patience(
     backoff_most_s=0.02,
     poll_first_s=0.01,
     poll_most_s=0.03,
+    take_up_s=0.0,
     settle_s=0.1,
     neighbour_s=0.02,
     goodbye_s=2.0,

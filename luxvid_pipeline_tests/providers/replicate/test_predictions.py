@@ -6,6 +6,8 @@ import random
 import signal
 import threading
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -23,7 +25,9 @@ from luxvid_pipeline.domain.errors import (
     UnknownPaymentError,
 )
 from luxvid_pipeline.domain.payments import Account, PaymentState
+from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.providers.replicate.client import Patience
+from luxvid_pipeline.providers.replicate.failures import VendorFailureError
 from luxvid_pipeline.providers.replicate.predictions import deliver
 from luxvid_pipeline_tests.providers.replicate.desk import KEY, MODEL, NO_PATIENCE, desk_for, veo_order
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
@@ -317,6 +321,83 @@ def test_a_crash_is_settled_without_a_second_payment(sim, photo, tmp_path, accep
     _sent_by_a_process_that_died(sim, order, desk, accepted=accepted, prediction_id=known)
     assert run(order, desk).cost_usd == Decimal("0.4")
     assert sim.counters()["accepted"] == creates + 1
+
+
+LATE = replace(NO_PATIENCE, take_up_s=1.0)
+
+
+@pytest.mark.parametrize("drop", [pytest.param(False, id="a-gateway-gave-up"), pytest.param(True, id="broke-off")])
+def test_a_request_that_is_taken_up_late_is_followed_and_not_sent_again(sim, photo, tmp_path, drop):
+    sim.script.on("create", script.late(0.6, drop=drop), nth=1)
+    desk, order = desk_for(sim.base_url, tmp_path, patience=LATE), veo_order(photo)
+    assert run(order, desk).cost_usd == Decimal("0.4")
+    time.sleep(0.5)
+    assert sim.counters()["accepted"] == 1
+    assert len(sim.log.entries(event="create")) == 1
+
+
+def test_a_dead_process_s_request_that_is_taken_up_late_is_followed_and_not_sent_again(sim, photo, tmp_path):
+    desk, order = desk_for(sim.base_url, tmp_path, patience=LATE), veo_order(photo)
+    desk.ledger.claim(order.request)
+    sim.script.on("create", script.late(0.6), nth=1)
+    with pytest.raises(VendorFailureError):
+        _sent_by_a_process_that_died(sim, order, desk, accepted=True)
+    desk.ledger.let_go([order.request.key])
+    assert run(order, desk).cost_usd == Decimal("0.4")
+    time.sleep(0.5)
+    assert sim.counters()["accepted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("ago", "waits"),
+    [
+        pytest.param(timedelta(0), True, id="just-sent"),
+        pytest.param(timedelta(hours=1), False, id="sent-an-hour-ago"),
+        pytest.param(timedelta(days=-1), True, id="sent-by-a-clock-that-was-ahead"),
+    ],
+)
+def test_an_empty_list_is_believed_once_the_request_can_no_longer_be_under_way(sim, photo, tmp_path, ago, waits):
+    desk, order = desk_for(sim.base_url, tmp_path, patience=LATE), veo_order(photo)
+    then = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: datetime.now(UTC) - ago)
+    then.claim(order.request)
+    then.submitting(order.request.key)
+    then.let_go([order.request.key])
+    began = time.monotonic()
+
+    async def until_sent():
+        work = asyncio.create_task(deliver(order, desk))
+        while not sim.log.entries(event="create"):
+            await asyncio.sleep(0.02)
+        waited_s, looks = time.monotonic() - began, len(sim.log.entries(event="list"))
+        await work
+        return waited_s, looks
+
+    waited_s, looks = asyncio.run(until_sent())
+    assert looks > 2 if waits else looks == 2
+    assert waited_s > LATE.take_up_s or not waits
+
+
+def test_a_run_ended_while_a_request_may_still_be_taken_up_ends_at_once_and_the_next_finds_it(sim, photo, tmp_path):
+    sim.script.on("create", script.late(0.4), nth=1)
+    desk, order = desk_for(sim.base_url, tmp_path, patience=LATE), veo_order(photo)
+
+    async def interrupted():
+        work = asyncio.create_task(deliver(order, desk))
+        while not sim.log.entries(event="list"):
+            await asyncio.sleep(0.01)
+        began = time.monotonic()
+        work.cancel()
+        await asyncio.wait([work])
+        return time.monotonic() - began
+
+    assert asyncio.run(interrupted()) < 0.5
+    assert row(desk, order).state is PaymentState.SUBMITTING
+    assert run(order, desk).requests == 0
+    assert sim.counters()["accepted"] == 1
+
+
+def test_a_request_may_be_taken_up_for_as_long_as_its_answer_may_take():
+    assert Patience().take_up_s >= Patience().connect_s + Patience().create_s
 
 
 def test_what_can_no_longer_be_told_is_left_to_a_person(sim, photo, tmp_path):
