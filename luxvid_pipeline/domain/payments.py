@@ -16,7 +16,7 @@ A paid request lives in these states, each written down before the step it annou
 row that never got as far as ``submitting`` may be sent without asking the vendor first.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -251,6 +251,10 @@ class Ledger(Protocol):
 
     def payment(self, key: str) -> Payment | None:
         """Return the row as it stands, or None; ``ours`` is False, since only ``claim`` gives it into one's hands."""
+        ...
+
+    def on_rows(self, prediction_ids: Collection[str]) -> frozenset[str]:
+        """Return those of the vendor's ids that stand on a row, of any request and any attempt."""
         ...
 
     def submitting(self, key: str) -> Payment:

@@ -9,7 +9,7 @@ tasks of one process that ask for the same request therefore pay once, as two pr
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -198,6 +198,12 @@ class SqlLedger:
         with self._database.reading() as connection:
             row = _latest(connection, key, lock=False)
             return None if row is None else self._payment(row, ours=False)
+
+    def on_rows(self, prediction_ids: Collection[str]) -> frozenset[str]:
+        """Return those of the vendor's ids that stand on a row, of any request and any attempt."""
+        with self._database.reading() as connection:
+            found = payments.c.prediction_id.in_(prediction_ids)
+            return frozenset(connection.execute(sa.select(payments.c.prediction_id).where(found)).scalars())
 
     def release(self, key: str) -> None:
         """Give up a claim that never left (``reserved``): reservation and row go."""

@@ -257,6 +257,15 @@ def test_an_unknown_request_keeps_its_reservation_until_a_person_decides(ledger)
 # A person's decisions
 
 
+def test_the_vendors_ids_are_known_of_every_request_and_attempt(ledger):
+    brought_to(ledger, S.SUBMITTED, asked())
+    first = ledger.payment(KEY).prediction_id
+    ledger.failed(KEY, "high demand", may_retry=True)
+    ledger.submitting(ledger.claim(asked()).key)
+    assert ledger.on_rows([first, "another"]) == {first}
+    assert ledger.on_rows([]) == frozenset()
+
+
 @pytest.mark.parametrize(
     ("decision", "arguments", "state", "cost", "spent"),
     [

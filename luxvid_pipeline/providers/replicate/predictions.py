@@ -541,12 +541,18 @@ class _Case:
             await self._time.sleep(max(0.2, self._patience.settle_s / 2))
 
     async def _candidates(self, since: datetime, given: Mapping[str, Any] | None) -> tuple[list[Prediction], list[str]]:
-        """Predictions that are this request, and ids of those that may be."""
+        """Predictions that are this request, and ids of those that may be.
+
+        One that the ledger knows already is another attempt's, paid for and booked there: this one has no id yet.
+        """
         request = self._order.request
         found: list[Prediction] = []
         doubtful: list[str] = []
-        for prediction in await self._api.safely(lambda: self._api.recent(since)):
-            if not _same_model(prediction, request):
+        recent = await self._api.safely(lambda: self._api.recent(since))
+        recent = [prediction for prediction in recent if _same_model(prediction, request)]
+        booked = await _step(self._ledger.on_rows, [prediction.id for prediction in recent])
+        for prediction in recent:
+            if prediction.id in booked:
                 continue
             if not prediction.input:
                 doubtful.append(prediction.id)

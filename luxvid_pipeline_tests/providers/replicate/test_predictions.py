@@ -171,6 +171,26 @@ def test_a_prediction_without_a_result_is_one_clear_error(sim, photo, tmp_path, 
         assert sim.counters()["accepted"] == 1
 
 
+@pytest.mark.parametrize(
+    ("effect", "cost_usd"),
+    [
+        pytest.param(script.odd_media(bytes="x"), "0.8", id="a-file-that-cannot-be-used"),
+        pytest.param(script.output_null(), "0.8", id="no-output"),
+        pytest.param(script.fail("something odd"), "0.4", id="failed"),
+    ],
+)
+def test_a_retry_nobody_heard_is_not_taken_for_the_attempt_before_it(sim, photo, tmp_path, effect, cost_usd):
+    sim.script.prediction(MODEL, effect, nth=1)
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    with pytest.raises(RetryableProviderError):
+        run(order, desk)
+    sim.script.on("create", script.drop(), times=1)
+    assert run(order, desk).requests == 1
+    ids = [entry.payment.prediction_id for entry in desk.ledger.rows(latest=False)]
+    assert ids == [prediction.id for prediction in sim.accepted]
+    assert desk.ledger.spent().cost_usd == Decimal(cost_usd)
+
+
 def test_a_result_lost_at_the_vendor_keeps_its_cost(sim, photo, tmp_path):
     sim.script.prediction(MODEL, script.data_removed())
     desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
