@@ -25,6 +25,7 @@ Does not belong here: vendor exceptions (they stop at ``providers/``), ffmpeg's 
     ├── LedgerError                 1   the ledger cannot be read or written, or a step was taken out of turn
     └── ProviderError               1   whoever works behind a port failed
         ├── RetryableProviderError  1   the same request may succeed later (after its retries: unavailable)
+        │   └── ResultWaitsError    1   it is paid for and could not be had now; a later run fetches it
         └── PermanentProviderError  1   the same request will fail again
             ├── ContentRefusedError 1   the vendor refuses to make this (safety, rights)
             ├── InvalidRequestError 1   the vendor says the input is wrong, or its schema has changed
