@@ -34,6 +34,7 @@ from luxvid_pipeline.domain.keys import check_listing_key
 from luxvid_pipeline.domain.payments import UNDER_WAY, ZERO_USD, Payment, PaymentState
 from luxvid_pipeline.domain.progress import FORGIVEN_ITEMS_TAG, FORGIVEN_TAG, ITEMS_TAG, LISTING_TAG, items_from_tag
 from luxvid_pipeline.ledger.payments import Entry
+from luxvid_pipeline.ledger.processes import runs_since
 from luxvid_pipeline.local_runs import RenderedFilm, fail_abandoned_runs, open_instance, render
 from luxvid_pipeline.partitions import listing_partitions
 from luxvid_pipeline.resources.paid_services import PaidServices
@@ -184,13 +185,15 @@ def _end_runs(
     signalled: set[int] = set()
     reasons: dict[str, str] = {}
     while True:
-        runs = [record.dagster_run for record in runs_of(instance, listing, UNFINISHED)]
-        for run in runs:
+        records = runs_of(instance, listing, UNFINISHED)
+        runs = [record.dagster_run for record in records]
+        for record in records:
+            run = record.dagster_run
             if run.run_id in asked:
                 continue
             asked[run.run_id] = _named(run)
             tell(f"ending {asked[run.run_id]}")
-            reasons[run.run_id] = _ask_to_end(instance, run, signalled)
+            reasons[run.run_id] = _ask_to_end(instance, record, signalled)
         _as_ended_by_a_person(instance, asked)
         busy = _is_held(settings, listing)
         if busy:
@@ -233,8 +236,9 @@ def _as_ended_by_a_person(instance: dg.DagsterInstance, run_ids: Iterable[str]) 
             instance.report_run_canceled(run, message="Ended by 'luxvid cancel'.")
 
 
-def _ask_to_end(instance: dg.DagsterInstance, run: dg.DagsterRun, signalled: set[int]) -> str:
+def _ask_to_end(instance: dg.DagsterInstance, record: dg.RunRecord, signalled: set[int]) -> str:
     """Ask one run to end; returns why it cannot be asked from here, or nothing."""
+    run = record.dagster_run
     host = run.tags.get(_HOST)
     if host is None:
         try:
@@ -244,28 +248,35 @@ def _ask_to_end(instance: dg.DagsterInstance, run: dg.DagsterRun, signalled: set
         return "" if asked else "its code server does not answer; start the daemon again"
     if host != socket.gethostname():
         return f"it runs in a terminal on {host}; end it there with Ctrl-C"
-    _interrupt(run.tags.get(_PID, ""), signalled)
+    _interrupt(record, signalled)
     return ""
 
 
 def _end_terminal_between_runs(instance: dg.DagsterInstance, listing: str, signalled: set[int]) -> None:
     """Interrupt the command that holds the listing although none of its runs is unfinished just now."""
     here = [
-        record.dagster_run
+        record
         for record in runs_of(instance, listing)[-8:]
         if record.dagster_run.tags.get(_HOST) == socket.gethostname()
     ]
     if here:
-        _interrupt(here[-1].tags.get(_PID, ""), signalled)
+        _interrupt(here[-1], signalled)
 
 
-def _interrupt(pid: str, signalled: set[int]) -> None:
-    """Send Ctrl-C to a command of ours, once; ids are given out again, so what it is called has to fit."""
-    if not pid.isdigit() or int(pid) in signalled or int(pid) == os.getpid() or not _is_luxvid(int(pid)):
+def _interrupt(record: dg.RunRecord, signalled: set[int]) -> None:
+    """Send Ctrl-C to the command of ours that made a run, once.
+
+    Ids are given out again, so it must have been there when the run was, and what it is called has to fit.
+    """
+    tag = record.dagster_run.tags.get(_PID, "")
+    pid = int(tag) if tag.isdigit() else 0
+    if not pid or pid in signalled or pid == os.getpid() or not _is_luxvid(pid):
         return
-    signalled.add(int(pid))
+    if not runs_since(pid, record.create_timestamp.timestamp()):
+        return
+    signalled.add(pid)
     try:
-        os.kill(int(pid), signal.SIGINT)
+        os.kill(pid, signal.SIGINT)
     except ProcessLookupError:
         return
 

@@ -35,6 +35,7 @@ from luxvid_pipeline.domain.ports import ScoreComposer
 from luxvid_pipeline.domain.storyboard import NoteTaken, Storyboard
 from luxvid_pipeline.domain.tables import from_table
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager, media_key
+from luxvid_pipeline.ledger.processes import runs_since
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.memory import keep_memory_low, return_free_memory
 from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions, split_key
@@ -276,8 +277,10 @@ def _opened(
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
     """Mark runs as failed whose process on this machine is gone (``kill -9``); returns how many."""
     abandoned = 0
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED, tags={_HOST: socket.gethostname()})):
-        if not _is_alive(run.tags.get(_PID, "")):
+    here = dg.RunsFilter(statuses=_UNFINISHED, tags={_HOST: socket.gethostname()})
+    for record in instance.get_run_records(here):
+        run, pid = record.dagster_run, record.dagster_run.tags.get(_PID, "")
+        if not (pid.isdigit() and runs_since(int(pid), record.create_timestamp.timestamp())):
             instance.report_run_failed(
                 run, "The process that ran this is gone; run it again, what is finished is kept."
             )
@@ -447,15 +450,3 @@ def _only_one(settings: Settings, listing: str) -> Iterator[None]:
         raise InputError(f"{listing!r} is being rendered by another process; wait for it or end it first") from error
     except PermissionError as error:
         raise StorageError(f"{directory}: no permission to write; set LUXVID_HOME to a directory of yours") from error
-
-
-def _is_alive(pid: str) -> bool:
-    if not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,7 +32,7 @@ from luxvid_pipeline.domain.payments import Account, Estimate, PaidRequest
 from luxvid_pipeline.domain.progress import FORGIVEN_ITEMS_TAG, FORGIVEN_TAG, ITEMS_TAG, LISTING_TAG
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.listing_operations import cancel, retry
-from luxvid_pipeline.local_runs import RenderedFilm, open_instance
+from luxvid_pipeline.local_runs import RenderedFilm, fail_abandoned_runs, open_instance
 from luxvid_pipeline.providers.replicate.predictions import deliver
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.progress import SilentBoard
@@ -305,6 +306,33 @@ def test_what_was_ended_stays_ended_until_a_retry_though_nothing_ran(tmp_path, m
     retry(settings, LISTING, scene="3", board=SilentBoard())
     with open_instance(settings) as instance:
         assert cancelled_at(instance, LISTING) == 0
+
+
+@pytest.fixture
+def successor(house):
+    """A process called after LuxVid that has been given the id of a render, killed three seconds before it began."""
+    _settings, instance, _runs, _rendered = house
+    tags = {LISTING_TAG: LISTING, "luxvid/host": socket.gethostname()}
+    run = instance.create_run_for_job(score_job(), status=dg.DagsterRunStatus.STARTED, tags=tags)
+    time.sleep(3.1)
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "luxvid"])
+    instance.add_run_tags(run.run_id, {"luxvid/pid": str(process.pid)})
+    yield process, run.run_id
+    process.kill()
+    process.wait()
+
+
+def test_a_process_that_was_given_the_id_of_a_killed_render_is_not_taken_for_it(house, successor):
+    settings, instance, runs, _rendered = house
+    process, run_id = successor
+    record = instance.get_run_record_by_id(run_id)
+    listing_operations._interrupt(record, set())
+    assert fail_abandoned_runs(instance) == 1
+    assert instance.get_run_by_id(run_id).status is dg.DagsterRunStatus.FAILURE
+    instance.report_run_canceled(instance.get_run_by_id(runs["running"]))
+    assert cancel(settings, LISTING).is_over
+    time.sleep(0.2)
+    assert process.poll() is None
 
 
 def test_where_the_daemon_runs_it_goes_on_unless_told_otherwise(house):

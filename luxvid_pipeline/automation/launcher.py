@@ -30,6 +30,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._serdes import deserialize_value, serialize_value
 
+from luxvid_pipeline.ledger.processes import runs_since
 from luxvid_pipeline.media.memory import keep_memory_low
 from luxvid_pipeline.records import quickened
 
@@ -40,7 +41,6 @@ FORKED_TAG = "luxvid/process"
 """The process of a run that is a copy of the fork server: its id."""
 
 _HOST_TAG, _PID_TAG = "luxvid/host", "luxvid/pid"  # of a run that a luxvid command makes in its own process
-_CLOCK_S = 2.0  # Two clocks of one machine may differ by as much.
 _ALSO_LOADED = ("dagster._cli.api", "dagster._daemon.cli", "scipy.signal", "scipy.ndimage")
 _PACKAGE = Path(__file__).parents[1]
 _log = logging.getLogger("luxvid.launcher")
@@ -97,7 +97,7 @@ class WatchedRunLauncher(DefaultRunLauncher):
         pid, since = self._process(run)
         if pid is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "its process has not said its name yet")
-        if _is_alive(pid, since):
+        if runs_since(pid, since):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, f"its process {pid} is gone; what is finished is kept")
 
@@ -181,21 +181,3 @@ def _changed_at() -> float:
 
 def _host() -> str:
     return socket.gethostname()
-
-
-def _is_alive(pid: int, since: float) -> bool:
-    """Return whether a process is there that was there at a moment (Unix time): ids are given out again."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # It is there and belongs to somebody else.
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
-    except (OSError, StopIteration):
-        return not Path("/proc/self/stat").exists()  # Without /proc, an id that is taken is all that is known.
-    state, started_ticks = fields[0], int(fields[19])  # proc_pid_stat(5): fields 3 and 22
-    started = int(booted.split()[1]) + started_ticks / os.sysconf("SC_CLK_TCK")
-    return state not in "ZX" and started <= since + _CLOCK_S

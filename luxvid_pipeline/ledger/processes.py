@@ -12,6 +12,7 @@ from pathlib import Path
 
 # Place of a process's start time in /proc/<pid>/stat, counted after the name in brackets: proc_pid_stat(5), field 22.
 _STATE, _STARTED = 0, 19
+_CLOCK_S = 2.0  # Two clocks of one machine may differ by as much.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,28 @@ class Process:
             return None
         started = _started(self.pid)
         return None if started is None else started == self.started
+
+
+def runs_since(pid: int, since: float) -> bool:
+    """Return whether a process runs that was there at a moment: ids are given out again.
+
+    Args:
+        pid: Its id on this machine.
+        since: A moment at which it was there, Unix time.
+    """
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # It is there and belongs to somebody else.
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
+    except (OSError, StopIteration):
+        return not Path("/proc/self/stat").exists()  # Without /proc, an id that is taken is all that is known.
+    started = int(booted.split()[1]) + int(fields[_STARTED]) / os.sysconf("SC_CLK_TCK")
+    return fields[_STATE] not in "ZX" and started <= since + _CLOCK_S
 
 
 @cache
