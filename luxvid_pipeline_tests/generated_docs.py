@@ -156,7 +156,9 @@ def prices_page() -> str:
         _prose(
             "What is asked of each video model for one scene, from two photos where the model takes a last frame, "
             "always without sound; a film has seven scenes at most. Models offer only some lengths: the shortest that "
-            "is long enough is asked for, and billed. One take each: `LUXVID_MAX_TAKES` allows more where one fails."
+            "is long enough is asked for, and billed. One take each: `LUXVID_MAX_TAKES` allows more where one fails. "
+            "Where the price is by the second, a tenth of a second more is reserved: some models give, and bill, a "
+            "frame more than was asked for."
         ),
         _table(("model", "last frame", "asked for", "a scene", "seven scenes"), [_scene_row(m) for m in VIDEO_MODELS]),
     ]
@@ -210,12 +212,12 @@ def _scene_row(name: str) -> Sequence[object]:
     take = choose_take(model, 4.0, pair=True)
     price = video_price(name, seconds=take.seconds, resolution=take.resolution, audio=False)
     asked = f"{take.seconds:g} s" + (f", {take.resolution}" if take.resolution else "")
-    seven = Estimate(low_usd=price.low_usd * 7, high_usd=price.high_usd * 7)
+    seven = Estimate(low_usd=price.low_usd * 7, high_usd=price.expected_usd * 7)
     return f"`{name}`", _yes(take.pair), asked, _between(price), _between(seven)
 
 
 def _between(price: Estimate) -> str:
-    low, high = _usd(price.low_usd), _usd(price.high_usd)
+    low, high = _usd(price.low_usd), _usd(price.expected_usd)
     return low if low == high else f"{low} to {high}"
 
 

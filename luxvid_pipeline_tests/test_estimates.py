@@ -153,8 +153,10 @@ class UnluckyApi:
         is_last = "last stage" in asked.get("prompt", asked.get("prompt_a", ""))
         fate = self._luck.prediction(self._tries[key], by_time=bool(version), is_last=is_last)
         output = {"audio": "https://made/one"} if "prompt_a" in asked else "https://made/one"
-        # No seconds are told: all that was reserved is booked.
+        # No hardware's seconds are told, and the most a clip may be too long: all that was reserved is booked.
         billed = {"video_output_count": 1, "image_output_count": 1}
+        if "duration" in asked and not version:
+            billed["video_output_duration_seconds"] = float(asked["duration"]) + 0.1
         told = {"model": model, "version": version, "input": asked, "metrics": billed, "started": True}
         ends = {
             "made": {"status": "succeeded", "output": output},
@@ -407,13 +409,14 @@ def test_the_worst_luck_pays_exactly_the_upper_end_of_clips_and_score(most_takes
     paid_usd, estimate = paid_and_estimated(environment, WorstLuck(), **listing)
     clips_usd, score_usd = 7 * Decimal("0.4"), 7 * hardware_price("meta/musicgen", made_s=4).high_usd
     assert estimate.expected_usd == clips_usd + score_usd
-    assert paid_usd == estimate.high_usd == most_takes * clips_usd + Patience().tries * score_usd
+    longer_usd = 7 * Decimal("0.01")  # a frame more than was asked for
+    assert paid_usd == estimate.high_usd == most_takes * (clips_usd + longer_usd) + Patience().tries * score_usd
 
 
 def test_a_failure_that_was_charged_like_a_clip_is_not_bought_again_unasked():
     environment = {"LUXVID_CLIPS": "google/veo-3.1-fast", "LUXVID_MAX_TAKES": "1"}
     paid_usd, estimate = paid_and_estimated(environment, Outages(), seconds=4, known=7, pairs=0, portraits=False)
-    assert paid_usd == estimate.high_usd == 7 * Decimal("0.4")
+    assert paid_usd == estimate.high_usd == 7 * Decimal("0.41")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ Source:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from typing import Any
@@ -347,6 +347,9 @@ _TABLE = (
 )
 PRICES: Mapping[str, Price] = {price.model: price for price in _TABLE}
 
+# More than one frame of any video model: the slowest makes sixteen a second.
+_FRAME_MORE_S = Decimal("0.1")
+
 # Kling names its sizes by mode.
 _MODES = {"standard": "720p", "std": "720p", "pro": "1080p"}
 
@@ -368,6 +371,9 @@ def price_of(model: str) -> Price:
 def video_price(model: str, *, seconds: float, resolution: str, audio: bool) -> Estimate:
     """Return what one clip may cost.
 
+    By the second, the upper end holds one frame more than was asked for: some models give 97 frames of 24 a second for
+    4 s, and bill them.
+
     Args:
         model: A video model, priced by the second or by the clip.
         seconds: Length asked of the model, after rounding to what it offers; above 0.
@@ -379,8 +385,11 @@ def video_price(model: str, *, seconds: float, resolution: str, audio: bool) -> 
     """
     price = _priced_by(model, Unit.SECOND, Unit.OUTPUT)
     tiers = _tiers(price, resolution, audio=audio, seconds=seconds)
-    quantity = Decimal(1) if price.unit is Unit.OUTPUT else _positive(model, "seconds", seconds)
-    return _estimate(tiers, quantity, quantity)
+    if price.unit is Unit.OUTPUT:
+        return _estimate(tiers, Decimal(1), Decimal(1))
+    asked_s = _positive(model, "seconds", seconds)
+    expected = _estimate(tiers, asked_s, asked_s)
+    return replace(expected, high_usd=_estimate(tiers, asked_s, asked_s + _FRAME_MORE_S).high_usd)
 
 
 def output_price(model: str, *, count: int = 1, resolution: str = "") -> Estimate:

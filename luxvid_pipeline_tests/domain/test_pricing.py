@@ -55,7 +55,21 @@ def between(low, high=None):
     ],
 )
 def test_a_clip_costs_what_its_length_size_and_sound_cost(model, seconds, resolution, audio, expected):
-    assert video_price(model, seconds=seconds, resolution=resolution, audio=audio) == expected
+    found = video_price(model, seconds=seconds, resolution=resolution, audio=audio)
+    assert (found.low_usd, found.expected_usd) == (expected.low_usd, expected.expected_usd)
+
+
+@pytest.mark.parametrize(
+    ("model", "seconds", "resolution", "high_usd"),
+    [
+        pytest.param("google/veo-3.1-fast", 4, "720p", "0.41", id="by-the-second"),
+        pytest.param("kwaivgi/kling-v2.1", 5, "pro", "0.459", id="in-a-mode"),
+        pytest.param("google/veo-3-fast", 4, "720p", "1.64", id="where-the-price-is-a-range"),
+        pytest.param("minimax/hailuo-2.3", 6, "768p", "0.56", id="by-the-output-there-is-nothing-to-add"),
+    ],
+)
+def test_the_upper_end_of_a_clip_holds_a_frame_more_than_was_asked_for(model, seconds, resolution, high_usd):
+    assert video_price(model, seconds=seconds, resolution=resolution, audio=False).high_usd == Decimal(high_usd)
 
 
 def test_what_is_priced_by_the_output_costs_as_many_times_as_it_is_made():
@@ -108,7 +122,8 @@ def test_an_answer_costs_its_tokens(model, tokens, expected):
 def test_estimates_are_rounded_up_to_a_micro_dollar_and_costs_are_exact():
     assert token_price("gpt-6-luna", prompt_tokens=1, completion_tokens=1) == between("0.000001")
     assert billed_tokens("gpt-6-luna", prompt_tokens=1, completion_tokens=1) == Decimal("0.000000625")
-    assert video_price("minimax/hailuo-02-fast", seconds=0.00001, resolution="", audio=False) == between("0.000001")
+    clip = video_price("minimax/hailuo-02-fast", seconds=0.00001, resolution="", audio=False)
+    assert (clip.low_usd, clip.high_usd) == (Decimal("0.000001"), Decimal("0.001661"))
 
 
 @pytest.mark.parametrize(
@@ -191,13 +206,17 @@ def test_uncertain_prices_are_those_the_reference_could_not_confirm():
     st.floats(0.1, 60),
     st.sampled_from(["", "720p", "1080p"]),
     st.booleans(),
-    st.floats(0.01, 1),
+    st.one_of(st.floats(0.01, 1), st.just(1.0)),
+    st.sampled_from([0, 1]),
+    st.floats(16, 60),
 )
-def test_a_bill_never_exceeds_the_estimate_of_at_least_as_many_seconds(model, seconds, resolution, audio, share):
+def test_a_bill_for_no_more_than_a_frame_beyond_what_was_asked_stays_within_the_estimate(
+    model, seconds, resolution, audio, share, frames_more, fps
+):
     if resolution and resolution not in {tier.resolution for tier in PRICES[model].tiers}:
         resolution = ""
     estimate = video_price(model, seconds=seconds, resolution=resolution, audio=audio)
-    metrics = {"video_output_duration_seconds": seconds * share}
+    metrics = {"video_output_duration_seconds": seconds * share + frames_more / fps}
     billed = billed_video(model, metrics=metrics, resolution=resolution, audio=audio, asked_seconds=seconds)
     assert billed <= estimate.high_usd
     assert estimate.low_usd <= estimate.high_usd
