@@ -58,6 +58,8 @@ def bend(reply: Reply, effect: Effect, elsewhere: str) -> None:
             reply.ranges = False
         case "short_body":
             reply.send_only = min(len(whole) - 1, effect["sent_bytes"])
+        case "drip":
+            reply.drip_s = effect["pause_s"]
         case "wrong_length":
             by = effect["by"]
             if by < 0:

@@ -165,6 +165,11 @@ def short_body(sent_bytes: int = 1000) -> Effect:
     return {"effect": "short_body", "sent_bytes": sent_bytes}
 
 
+def drip(pause_s: float = 0.05) -> Effect:
+    """It arrives a byte at a time, with this pause between two of them."""
+    return {"effect": "drip", "pause_s": pause_s}
+
+
 def wrong_length(by: int = -1000) -> Effect:
     """``Content-Length`` differs from the true length by this; a smaller one cuts the body to it, cleanly."""
     return {"effect": "wrong_length", "by": by}

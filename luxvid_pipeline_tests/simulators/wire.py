@@ -101,6 +101,7 @@ class Reply:
         say_length: ``Content-Length`` to claim instead of the true one.
         ranges: Whether ``Range`` is honoured.
         delay_s: Real seconds to wait before the first byte.
+        drip_s: Real seconds between two bytes of the body; 0 sends them together.
         note: Facts for the log (``prediction``, ``paid``).
     """
 
@@ -114,6 +115,7 @@ class Reply:
     say_length: int | None = None
     ranges: bool = False
     delay_s: float = 0.0
+    drip_s: float = 0.0
     note: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -318,7 +320,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.end_headers()
         if request.method != "HEAD":
-            self.wfile.write(payload if reply.send_only is None else payload[: reply.send_only])
+            for part in [payload] if not reply.drip_s else (bytes([byte]) for byte in payload):
+                self.wfile.write(part if reply.send_only is None else part[: reply.send_only])
+                time.sleep(reply.drip_s)
         if reply.send_only is not None or reply.say_length is not None:
             self.wfile.flush()
             self._hang_up(politely=True)

@@ -414,7 +414,8 @@ class ReplicateApi:
             kinds: Beginnings of content types that are expected; ``application/octet-stream`` always is.
 
         Raises:
-            VendorFailureError: ``NOT_FOUND`` where it is gone for good.
+            VendorFailureError: ``NOT_FOUND`` where it is gone for good; ``UNREACHABLE`` where it is not there whole by
+                ``Patience.download_s``.
         """
         if url.startswith("data:"):
             into.write_bytes(_data_uri(url))
@@ -424,7 +425,18 @@ class ReplicateApi:
         part = into.with_name(f".{into.name}.part")
         part.unlink(missing_ok=True)
         fetch = _Fetch(url, part, kinds)
-        await self.safely(lambda: fetch.go_on(self._opened.delivery), deadline_s=self.patience.download_s)
+        whole_s = self.patience.download_s
+        ends = self.time.monotonic() + whole_s
+
+        async def go_on() -> None:
+            # A host that sends a byte now and then never meets the limit of a single read.
+            try:
+                async with asyncio.timeout(max(0.0, ends - self.time.monotonic())):
+                    await fetch.go_on(self._opened.delivery)
+            except TimeoutError as error:
+                raise VendorFailureError(Kind.UNREACHABLE, f"the result did not arrive within {whole_s:g} s") from error
+
+        await self.safely(go_on, deadline_s=whole_s)
         part.replace(into)
 
     async def safely(self, ask: Callable[[], Awaitable[_Result]], *, deadline_s: float | None = None) -> _Result:

@@ -603,6 +603,21 @@ def test_ctrl_c_cancels_what_is_in_flight(sim, photo, tmp_path):
     assert run(order, desk).requests == 1
 
 
+def test_a_download_that_only_drips_ends_in_time_and_is_fetched_later_for_nothing(sim, photo, tmp_path):
+    sim.script.download(script.drip(), times=1)
+    desk, order = desk_for(sim.base_url, tmp_path, patience=replace(NO_PATIENCE, download_s=0.5)), veo_order(photo)
+
+    async def within_ten_seconds():
+        async with asyncio.timeout(10):
+            await deliver(order, desk)
+
+    with pytest.raises(RetryableProviderError, match=r"did not arrive within 0\.5 s"):
+        asyncio.run(within_ten_seconds())
+    assert row(desk, order).state is PaymentState.FINISHED
+    assert run(order, desk_for(sim.base_url, tmp_path)).requests == 0
+    assert sim.counters()["accepted"] == 1
+
+
 def test_a_download_goes_on_where_it_broke_off(sim, photo, tmp_path):
     sim.script.download(script.short_body(2000))
     run(veo_order(photo), desk_for(sim.base_url, tmp_path))
