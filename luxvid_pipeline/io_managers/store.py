@@ -20,7 +20,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -183,6 +183,25 @@ class MediaStore:
             with _storage_errors(str(file)):
                 file.write_bytes(data)
             return self.put(file, key, made_from=made_from, facts=facts)
+
+    def make_lasting(self, key: str) -> None:
+        """Have a stored file, its record and their names on the disk itself, so that no power failure takes them back.
+
+        For what cannot be made again for nothing; a remote store has done so once it took the file.
+
+        Raises:
+            StorageError: The disk does not take it.
+        """
+        self._check_key(key)
+        if not self.is_local:
+            return
+        file, root = Path(self._path(key)), Path(self._root)
+        folders = [folder for folder in file.parents if folder.is_relative_to(root)]
+        with _storage_errors(self._place(key)):
+            for place in (file, Path(self._path(_record_key(key))), *folders):
+                _sync(place)
+            with suppress(PermissionError):  # the store may be all that this user may read
+                _sync(root.parent)
 
     def find(self, key: str) -> StoredFile | None:
         """Return the record of a stored file, or None; the file itself is not looked at."""
@@ -404,6 +423,18 @@ def _move_into_place(file: Path, target: Path) -> None:
         finally:
             part.unlink(missing_ok=True)
         file.unlink()
+
+
+def _sync(place: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network disks sync files, and no folders
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:

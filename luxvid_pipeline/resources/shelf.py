@@ -21,11 +21,14 @@ class MediaShelf:
         self._store = store
 
     def keep(self, name: str, file: Path) -> str:
-        """Take a copy of ``file`` under ``name`` and return its SHA-256."""
+        """Take a copy of ``file`` under ``name`` and return its SHA-256, once no power failure can take it back."""
         with self._store.scratch() as scratch:
             copy = scratch / name
             shutil.copyfile(file, copy)
-            return self._store.put(copy, _key(name)).sha256
+            sha256 = self._store.put(copy, _key(name)).sha256
+        # The ledger, on disk at once, says next that it is delivered: it must not know more than the disk does.
+        self._store.make_lasting(_key(name))
+        return sha256
 
     def fetch(self, name: str, sha256: str) -> Path | None:
         """Return a local path of the result, checked against its hash, or None if it is gone or damaged."""

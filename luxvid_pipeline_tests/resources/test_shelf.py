@@ -1,0 +1,58 @@
+"""A paid result that the shelf has kept is there whatever happens next."""
+
+import os
+
+import pytest
+
+from luxvid_pipeline.domain.errors import StorageError
+from luxvid_pipeline.io_managers.store import MediaStore
+from luxvid_pipeline.resources.shelf import MediaShelf
+
+
+@pytest.fixture
+def result(tmp_path):
+    file = tmp_path / "result.mp4"
+    file.write_bytes(b"a clip that was paid for")
+    return file
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """The inodes that were written to the disk itself, in order."""
+    seen = []
+    real = os.fsync
+
+    def fsync(descriptor):
+        seen.append(os.fstat(descriptor).st_ino)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return seen
+
+
+@pytest.mark.parametrize("times", [pytest.param(1, id="new"), pytest.param(2, id="kept-before-a-power-failure")])
+def test_a_paid_result_its_record_and_their_folders_are_on_the_disk_before_it_counts_as_kept(
+    tmp_path, result, synced, times
+):
+    shelf = MediaShelf(MediaStore(str(tmp_path / "media"), tmp_path / "cache"))
+    for _ in range(times):
+        synced.clear()
+        sha256 = shelf.keep("abc.mp4", result)
+    kept = shelf.fetch("abc.mp4", sha256)
+    places = [kept, kept.with_name("abc.mp4.json"), kept.parent, kept.parent.parent, tmp_path / "media", tmp_path]
+    assert synced == [place.stat().st_ino for place in places]
+
+
+def test_a_remote_store_is_not_synced(tmp_path, result, synced):
+    shelf = MediaShelf(MediaStore(f"memory://{tmp_path.name}/media", tmp_path / "cache"))
+    assert shelf.fetch("abc.mp4", shelf.keep("abc.mp4", result)).read_bytes() == result.read_bytes()
+    assert synced == []
+
+
+def test_a_disk_that_does_not_take_a_paid_result_is_said_in_one_line(tmp_path, result, monkeypatch):
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="the disk is full"):
+        MediaShelf(MediaStore(str(tmp_path / "media"), tmp_path / "cache")).keep("abc.mp4", result)
