@@ -6,6 +6,7 @@ Does not belong here: what is written (``payments.py``, ``rate_limits.py``).
 
 import os
 import random
+import re
 import sqlite3
 import threading
 import time
@@ -26,6 +27,9 @@ from luxvid_pipeline.ledger import schema
 # Any number that nobody else in the same Postgres database locks.
 _ADVISORY_LOCK = 0x4C_75_78_56_69_64
 _WRITING = "luxvid_writing"
+# Parameters of an address that are secrets: password, sslpassword, oauth_client_secret; a passfile is only a place.
+_SECRET = re.compile(r"pass(?!file)|pwd|secret|token", re.IGNORECASE)
+_HIDDEN = "hidden-by-luxvid"
 
 _REMEDIES = (
     ("readonly", "it may only be read: give this user the right to write to it, and to its folder"),
@@ -55,8 +59,9 @@ class Database:
         self._pid = 0
 
     def __str__(self) -> str:
-        """Return where it is, without its password."""
-        return self._url.render_as_string(hide_password=True)
+        """Return where it is, without its password, wherever in the address that stands."""
+        shown = {name: _HIDDEN if _SECRET.search(name) else value for name, value in self._url.query.items()}
+        return self._url.set(query=shown).render_as_string(hide_password=True).replace(_HIDDEN, "***")
 
     @property
     def is_sqlite(self) -> bool:
@@ -221,13 +226,17 @@ def _parsed(url: str) -> sa.URL:
             parsed = parsed.set(drivername="postgresql+psycopg")
         name = parsed.get_backend_name()
         parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        # Without its cause: that quotes parts of the address, and a password may be among them.
         raise LedgerError(
             "LUXVID_DATABASE_URL is no address of a ledger: write sqlite:///folder/ledger.db or "
             "postgresql://user:password@host/name"
-        ) from error
+        ) from None
     if name not in ("sqlite", "postgresql"):
         raise LedgerError(f"a ledger is kept in SQLite or Postgres, not in {name}: change LUXVID_DATABASE_URL")
+    if name != "sqlite" and "@" in f"{parsed.host}{parsed.database}":
+        # What follows the first one would be taken, and shown, for the host or the database.
+        raise LedgerError("LUXVID_DATABASE_URL holds an @ too many: write one that belongs to the password as %40")
     if name == "sqlite" and (parsed.database or ":memory:") == ":memory:":
         raise LedgerError("a ledger in memory forgets what was paid for: give LUXVID_DATABASE_URL a file")
     return parsed

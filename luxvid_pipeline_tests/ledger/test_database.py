@@ -237,6 +237,41 @@ def test_a_server_that_does_not_answer_is_named_without_its_password():
     assert "s3cret" not in said
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        pytest.param("postgresql://u:s3cret@h/db", "u:***@h/db", id="before-the-host"),
+        pytest.param("postgresql://u:s3%40cret@h/db", "u:***@h/db", id="with-an-encoded-at"),
+        pytest.param("postgresql://h/db?password=s3cret&user=u", "h/db?password=***&user=u", id="as-a-parameter"),
+        pytest.param("postgresql://h/db?PassWord=s3cret", "h/db?PassWord=***", id="in-capitals"),
+        pytest.param("postgresql://h/db?password=x&password=s3cret", "h/db?password=***", id="twice"),
+        pytest.param("postgresql://h/db?sslpassword=s3cret", "h/db?sslpassword=***", id="of-a-certificate"),
+        pytest.param(
+            "postgresql://h/db?passfile=%2Fetc%2Fpg", "h/db?passfile=%2Fetc%2Fpg", id="a-file-is-only-a-place"
+        ),
+    ],
+)
+def test_an_address_is_shown_without_the_password_wherever_it_stands(address, shown):
+    pytest.importorskip("psycopg")
+    assert str(Database(address)) == f"postgresql+psycopg://{shown}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("postgresql://u:s3@cret@h/db", id="in-the-host"),
+        pytest.param("postgresql://u:s3@cr/et@h/db", id="in-the-database"),
+        pytest.param("postgresql://u:s3@cret:9x@h/db", id="in-the-port"),
+    ],
+)
+def test_a_password_with_a_bare_at_is_refused_and_not_shown(address):
+    pytest.importorskip("psycopg")
+    with pytest.raises(LedgerError, match="LUXVID_DATABASE_URL") as refused:
+        Database(address)
+    told = f"{refused.value} {refused.value.__cause__}"
+    assert not [part for part in ("s3", "cr", "9x") if part in told]
+
+
 def test_amounts_are_kept_in_whole_ticks_rounded_up():
     assert to_ticks(Decimal("0.039")) == 390_000_000
     assert to_ticks(Decimal("0.00000000001")) == 1
