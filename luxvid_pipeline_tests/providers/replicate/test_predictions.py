@@ -20,6 +20,7 @@ from luxvid_pipeline.domain.errors import (
     DamagedMediaError,
     InvalidRequestError,
     NoCreditError,
+    ProviderError,
     ResultWaitsError,
     RetryableProviderError,
     UnknownPaymentError,
@@ -530,6 +531,27 @@ def test_the_key_is_nowhere(sim, photo, tmp_path, caplog):
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert KEY not in f"{caught.value!r} {caught.value.__cause__!r} {caplog.text} {desk.api!r}"
     assert KEY.encode() not in kept
+
+
+PLAIN_KEY = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("event", "effect"),
+    [
+        pytest.param("create", script.problem(401, f"Invalid API token: {PLAIN_KEY}"), id="in-a-refusal"),
+        pytest.param("create", script.answer(400, f"upstream: Authorization={PLAIN_KEY}"), id="in-a-gateways-words"),
+        pytest.param("prediction", script.fail(f"no access with {PLAIN_KEY}"), id="in-a-failed-prediction"),
+    ],
+)
+def test_a_key_that_looks_like_no_key_is_nowhere_either(sim, photo, tmp_path, event, effect):
+    sim.script.on(event, effect)
+    desk, order = desk_for(sim.base_url, tmp_path, token=PLAIN_KEY), veo_order(photo)
+    with pytest.raises(ProviderError) as caught:
+        run(order, desk)
+    told = f"{caught.value!r} {caught.value.__cause__!r} {[entry.payment.reason for entry in desk.ledger.rows()]}"
+    assert "[key]" in told
+    assert PLAIN_KEY not in told
 
 
 def test_without_a_key_nothing_is_asked(sim, photo, tmp_path):
