@@ -21,7 +21,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -164,7 +164,8 @@ class MediaStore:
                 return stored
             target = self._path(key)
             if earlier is not None:
-                self._fs.rm_file(self._path(_record_key(key)))
+                with suppress(FileNotFoundError):  # another process, which puts the same, was quicker
+                    self._fs.rm_file(self._path(_record_key(key)))
             if self.is_local:
                 Path(target).parent.mkdir(parents=True, exist_ok=True)
                 _move_into_place(file, Path(target))
@@ -212,7 +213,8 @@ class MediaStore:
             except FileNotFoundError:
                 return None
         try:
-            return StoredFile(**json.loads(data))
+            # Where it lies says which file it is of: a record may have been copied, or forged.
+            return replace(StoredFile(**json.loads(data)), key=key)
         except (ValueError, TypeError):
             return None  # A record cut off by a crash counts as no record: the work is done again.
 

@@ -33,10 +33,14 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host and port to addresses; raises OSError where there is no such host."""
 
 # ``is_global`` of Python's ipaddress follows IANA's registries; these are refused whatever they say: carrier-grade NAT
-# (RFC 6598), 6to4 and Teredo, whose inner address leads anywhere, NAT64 (RFC 6052), and a cloud's metadata addresses.
+# (RFC 6598), 6to4 and Teredo, whose inner address leads anywhere, NAT64 (RFC 6052), site-local and documentation
+# addresses that Python takes for global, and a cloud's metadata addresses.
 _REFUSED = tuple(
     ipaddress.ip_network(network)
-    for network in ("100.64.0.0/10", "192.88.99.0/24", "2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48")
+    for network in (
+        *("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "2002::/16", "2001::/32"),
+        *("64:ff9b::/96", "64:ff9b:1::/48", "fec0::/10", "3fff::/20"),
+    )
 )
 _METADATA = frozenset(
     ipaddress.ip_address(address)

@@ -110,6 +110,26 @@ def test_a_file_without_its_record_counts_as_never_finished(store, tmp_path):
     assert store.kept(KEY, "d") is None
 
 
+def test_a_record_is_of_the_file_beside_it_whatever_it_says(tmp_path):
+    store, outside = MediaStore(str(tmp_path / "media"), tmp_path / "cache"), tmp_path / "outside.txt"
+    outside.write_bytes(b"not a film")
+    store.put_bytes(b"a film", KEY)
+    record = Path(store.base) / f"{KEY}.json"
+    forged = json.loads(record.read_text()) | {"key": "../outside.txt", "sha256": sha256_of(outside), "bytes": 10}
+    record.write_text(json.dumps(forged))
+    assert store.find(KEY).key == KEY
+    with pytest.raises(DamagedMediaError):
+        store.open(KEY)
+
+
+def test_a_record_that_another_process_has_just_taken_away_is_no_error(tmp_path, monkeypatch):
+    store = MediaStore(str(tmp_path / "media"), tmp_path / "cache")
+    earlier = store.put_bytes(b"a film", KEY)
+    (Path(store.base) / f"{KEY}.json").unlink()
+    monkeypatch.setattr(store, "find", lambda key: earlier)
+    assert store.put_bytes(b"another film", KEY).bytes == 12
+
+
 def test_a_record_cut_off_by_a_crash_counts_as_none(store, tmp_path):
     store.put(made(tmp_path), KEY, made_from="d")
     overwrite(store, KEY + ".json", b'{"key": "scene')
