@@ -181,13 +181,16 @@ def budget_alert_sensor(
 
 
 def _budgets(ledger: SqlLedger, since: datetime) -> list[Budget]:
-    """The budgets of everybody whose rows have changed, each once, as they stand."""
-    accounts: dict[str, Account] = {
-        row.payment.account.listing: row.payment.account for row in ledger.rows(since=since)
+    """The budgets of everybody whose rows have changed, each once, as they stand.
+
+    A day's is that of the day on which a row counts: one used up just before midnight UTC is looked at after it.
+    """
+    accounts: dict[tuple[str, str], Account] = {
+        (row.payment.account.listing, row.day): row.payment.account for row in ledger.rows(since=since)
     }
     found: dict[str, Budget] = {}
-    for account in accounts.values():
-        found |= {budget.of: budget for budget in ledger.budgets(account)}
+    for (_, day), account in accounts.items():
+        found |= {budget.of: budget for budget in ledger.budgets(account, day=day)}
     return list(found.values())
 
 

@@ -351,10 +351,15 @@ class SqlLedger:
 
     # Questions
 
-    def budgets(self, account: Account) -> list[Budget]:
-        """Return the budgets that a request of this account counts against, as they stand."""
+    def budgets(self, account: Account, *, day: str = "") -> list[Budget]:
+        """Return the budgets that a request of this account counts against, as they stand.
+
+        Args:
+            account: Who pays.
+            day: The UTC date whose budget is asked for, ``2026-11-21``; by default today's.
+        """
         with self._database.reading() as connection:
-            return self._budgets(connection, account)
+            return self._budgets(connection, account, day)
 
     def spent(self, *, listing: str = "", client: str = "", day: str = "") -> Spending:
         """Return what was spent and reserved, of everything or of one listing, client, day (``2026-11-21``)."""
@@ -465,8 +470,8 @@ class SqlLedger:
         self._record(connection, row, "", by=row.owner)
         return self._payment(row, ours=True)
 
-    def _budgets(self, connection: sa.Connection, account: Account) -> list[Budget]:
-        day = self._clock().astimezone(UTC).date().isoformat()
+    def _budgets(self, connection: sa.Connection, account: Account, day: str = "") -> list[Budget]:
+        day = day or self._clock().astimezone(UTC).date().isoformat()
         limits = [
             ("listing", account.listing, account.budget_usd, "raise generation.budget_usd in its listing.yaml"),
             (

@@ -11,6 +11,7 @@ Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhook
 
 import asyncio
 import re
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,6 +26,8 @@ DEADLINE_S = 5.0
 
 STRUCK_OUT = "[secret]"
 _PAUSE_S = 0.3
+_LEAVE_S = 0.2
+"""After the deadline, for what was sent to say what became of it."""
 _LONGEST = 1500
 _PATTERNS = tuple(
     re.compile(pattern)
@@ -99,11 +102,23 @@ class Webhook:
         if not self._url:
             return "LUXVID_ALERT_URL is not set"
         clean = Alert(**{name: self._clean(value) for name, value in asdict(alert).items()})
+        told: list[str] = []
+        # Looking up a host's name cannot be cancelled, and the end of an event loop waits for it.
+        sending = threading.Thread(target=lambda: told.append(self._sent(clean)), name="alert", daemon=True)
+        sending.start()
+        sending.join(self._deadline_s + _LEAVE_S)
+        return told[0] if told else self._too_late
+
+    @property
+    def _too_late(self) -> str:
+        return f"the webhook did not answer within {self._deadline_s:g} s"
+
+    def _sent(self, alert: Alert) -> str:
         try:
-            body = _for_slack(clean) if _is_slack(self._url) else asdict(clean)
+            body = _for_slack(alert) if _is_slack(self._url) else asdict(alert)
             return asyncio.run(self._posted(body))
         except TimeoutError:
-            return f"the webhook did not answer within {self._deadline_s:g} s"
+            return self._too_late
         except Exception as error:
             return self._clean(f"the webhook cannot be used: {type(error).__name__}: {error}")
 

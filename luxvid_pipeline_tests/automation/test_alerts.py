@@ -4,7 +4,7 @@ import json
 import re
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -239,6 +239,17 @@ def test_a_webhook_that_never_answers_is_left_after_the_deadline(hook, home):
     assert time.monotonic() - began < 1.5
 
 
+def test_a_name_server_that_never_answers_is_left_after_the_deadline(home, monkeypatch):
+    asked = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_args, **_options: asked.wait(5) and [])
+    began = time.monotonic()
+    said = Webhook(settings_for(home, "http://hook.example/x"), deadline_s=0.3).send(Alert(kind="failure", text="x"))
+    took_s = time.monotonic() - began
+    asked.set()
+    assert "did not answer within 0.3 s" in said
+    assert took_s < 1.5
+
+
 def test_without_an_address_nothing_is_sent(instance, home):
     run, event = failing_run(instance, LuxVidError("x"))
     assert "LUXVID_ALERT_URL is not set" in tell(instance, settings_for(home), run, event).skip_message
@@ -322,6 +333,18 @@ def test_the_budgets_of_the_client_and_the_day_are_told_too(instance, hook, home
         "LuxVid: 80% of the budget of client aurora",
         "LuxVid: 80% of the budget of client bella",
         "LuxVid: 80% of the budget of day TODAY",
+    ]
+
+
+def test_a_days_budget_used_up_just_before_midnight_is_told_after_it(instance, hook, home):
+    money = Money(home, hook.url, LUXVID_DAY_BUDGET_USD="10")
+    money.cursor = json.dumps({"since": (datetime.now(UTC) - timedelta(minutes=1)).isoformat(), "told": []})
+    money.spend(10, budget=100)
+    today = datetime.now(UTC).date().isoformat()
+    money.services.ledger._clock = lambda: datetime.now(UTC) + timedelta(days=1)
+    money.tick(instance)
+    assert [heard["text"].partition(" is taken")[0] for heard in hook.heard] == [
+        f"LuxVid: all of the budget of day {today}"
     ]
 
 
