@@ -19,6 +19,8 @@ from luxvid_pipeline.ledger.schema import buckets
 
 # How long an account counts as low after the vendor last said so: credit can be bought, the next 429 says otherwise.
 LOW_CREDIT_S = 600.0
+# No vendor asks for a longer pause. What lies further off was written by a clock that was ahead.
+LONGEST_PAUSE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +95,13 @@ class SqlRateLimits:
         """Hear that the vendor said 429: nobody takes a token before then; ``low_credit`` drops to 6 a minute.
 
         Afterwards tokens come one by one, never as a burst. A low account is believed to be low for ten minutes after
-        the vendor last said so.
+        the vendor last said so. A pause is an hour at most: then the vendor is asked again, and says so again.
         """
         now = self._clock()
         with self._database.writing() as connection:
             state = self._state(connection, bucket, now)
-            closed_until_s = max(state.closed_until_s, now + max(retry_after_s, 0.0))
-            low_until_s = max(state.low_credit_until_s, closed_until_s + LOW_CREDIT_S if low_credit else 0.0)
+            closed_until_s = max(_closed_until_s(state, now), now + min(max(retry_after_s, 0.0), LONGEST_PAUSE_S))
+            low_until_s = max(_low_until_s(state, now), closed_until_s + LOW_CREDIT_S if low_credit else 0.0)
             self._write(
                 connection,
                 bucket,
@@ -114,9 +116,10 @@ class SqlRateLimits:
         with self._database.writing() as connection:
             now = self._clock()
             state = self._state(connection, bucket, now)
-            if now < state.closed_until_s:
-                return state.closed_until_s - now
-            limit = LOW_CREDIT if now < state.low_credit_until_s else self._limits.get(bucket)
+            closed_until_s = _closed_until_s(state, now)
+            if now < closed_until_s:
+                return closed_until_s - now
+            limit = LOW_CREDIT if now < _low_until_s(state, now) else self._limits.get(bucket)
             if limit is None:
                 return 0.0
             # A clock that was set back gives nothing, and takes nothing.
@@ -146,3 +149,16 @@ class SqlRateLimits:
 
     def _write(self, connection: sa.Connection, bucket: str, **values: float) -> None:
         connection.execute(sa.update(buckets).where(buckets.c.name == bucket).values(values))
+
+
+def _closed_until_s(state: sa.Row[Any], now: float) -> float:
+    return _believed(state.closed_until_s, now, LONGEST_PAUSE_S)
+
+
+def _low_until_s(state: sa.Row[Any], now: float) -> float:
+    return _believed(state.low_credit_until_s, now, LONGEST_PAUSE_S + LOW_CREDIT_S)
+
+
+def _believed(until_s: float, now: float, longest_s: float) -> float:
+    """A time written earlier, or 0 where only a clock that was ahead can have written it."""
+    return until_s if until_s <= now + longest_s else 0.0

@@ -127,6 +127,22 @@ def test_a_clock_that_is_set_back_gives_no_tokens_and_takes_none(limits, seconds
     assert 0 < taken_at(limits, seconds, 1)[0] < 5
 
 
+@pytest.mark.parametrize("low_credit", [False, True])
+def test_what_a_clock_that_was_a_day_ahead_wrote_stops_nobody_once_it_is_right(limits, seconds, low_credit):
+    seconds.now_s += 86400
+    limits.throttled(CREATE, 30.0, low_credit=low_credit)
+    seconds.now_s -= 86400
+    assert max(taken_at(limits, seconds, 3)) < 5
+    limits.throttled(CREATE, 7.0)
+    assert 7.0 <= taken_at(limits, seconds, 1)[0] < 8.0
+
+
+def test_no_pause_is_longer_than_an_hour(limits, seconds):
+    limits.throttled(CREATE, 1e9)
+    with pytest.raises(RetryableProviderError, match="for another 3600 s"):
+        asyncio.run(limits.wait(CREATE, deadline_s=60))
+
+
 def test_waiting_for_a_busy_ledger_does_not_hold_up_the_event_loop(tmp_path):
     url = f"sqlite:///{tmp_path}/ledger.db"
     busy, database = Database(url), Database(url)
