@@ -359,7 +359,7 @@ class SqlLedger:
             day: The UTC date whose budget is asked for, ``2026-11-21``; by default today's.
         """
         with self._database.reading() as connection:
-            return self._budgets(connection, account, day)
+            return self._budgets(connection, account, day or _day(self._clock()))
 
     def spent(self, *, listing: str = "", client: str = "", day: str = "") -> Spending:
         """Return what was spent and reserved, of everything or of one listing, client, day (``2026-11-21``)."""
@@ -442,7 +442,7 @@ class SqlLedger:
         account, now = request.account, self._clock()
         asked_ticks = to_ticks(request.estimate.high_usd)
         what = f"{request.model} for {account.listing}{'/' if account.scene else ''}{account.scene}"
-        check_fits(from_ticks(asked_ticks), self._budgets(connection, account), what=what)
+        check_fits(from_ticks(asked_ticks), self._budgets(connection, account, _day(now)), what=what)
         values = {
             "key": request.key,
             "attempt": attempt,
@@ -458,7 +458,7 @@ class SqlLedger:
             "scene": account.scene,
             "run_id": account.run_id,
             "budget_ticks": None if account.budget_usd is None else to_ticks(account.budget_usd),
-            "day": now.astimezone(UTC).date().isoformat(),
+            "day": _day(now),
             "estimate_ticks": asked_ticks,
             "reserved_ticks": asked_ticks,
             "owner": str(self._process()),
@@ -470,8 +470,7 @@ class SqlLedger:
         self._record(connection, row, "", by=row.owner)
         return self._payment(row, ours=True)
 
-    def _budgets(self, connection: sa.Connection, account: Account, day: str = "") -> list[Budget]:
-        day = day or self._clock().astimezone(UTC).date().isoformat()
+    def _budgets(self, connection: sa.Connection, account: Account, day: str) -> list[Budget]:
         limits = [
             ("listing", account.listing, account.budget_usd, "raise generation.budget_usd in its listing.yaml"),
             (
@@ -635,6 +634,10 @@ def _spending(row: sa.Row[Any], **of: str) -> Spending:
         reserved_usd=from_ticks(row.reserved_ticks),
         **of,
     )
+
+
+def _day(now: datetime) -> str:
+    return now.astimezone(UTC).date().isoformat()
 
 
 def _usd(ticks: int | None) -> Decimal | None:

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -233,6 +234,16 @@ def test_a_day_ends_at_midnight_utc_and_a_listing_without_a_client_has_no_client
         ("2026-11-21", Decimal("0.60")),
         ("2026-11-22", Decimal("0.60")),
     ]
+
+
+def test_a_request_of_the_last_moment_of_a_day_is_held_against_that_day(database):
+    midnight = datetime(2026, 11, 22, tzinfo=UTC)
+    ledger = SqlLedger(database, clock=lambda: midnight - timedelta(hours=12), day_budget_usd=Decimal(1))
+    brought_to(ledger, S.DELIVERED, asked("one"))
+    moments = iter([midnight - timedelta(microseconds=1)])
+    at_midnight = SqlLedger(database, clock=lambda: next(moments, midnight), day_budget_usd=Decimal(1))
+    with pytest.raises(BudgetExceededError, match="day 2026-11-21"):
+        at_midnight.claim(asked("two"))
 
 
 def test_reservations_of_dead_processes_do_not_stand_in_the_way(ledger, neighbour, clock):
