@@ -6,14 +6,16 @@ Does not belong here: the protocol and the local folder (``inbox.py``), deciding
 An object is there whole or not at all, so nothing here is ever half copied; its ETag stands for its content.
 """
 
+import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import boto3.session
@@ -34,6 +36,7 @@ from luxvid_pipeline.resources.inbox import pictures_by_name
 _CONNECT_S, _READ_S, _ATTEMPTS = 3, 10, 2  # a sensor's tick has 60 seconds
 _LARGEST_MANIFEST_BYTES = 1_000_000
 _AT_ONCE = 8
+_LONGEST_NAME = 255  # bytes, on every file system of Linux and macOS
 _IN_USE_S = 3600.0
 _RECORD = ".fetched.json"
 _NOT_NEEDED = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".zip", ".rar", ".7z", ".pdf", ".psd", ".docx")
@@ -153,7 +156,8 @@ class S3Inbox:
         return pictures_by_name(folder.files)
 
     def contents(self, folder: SeenFolder) -> Mapping[str, tuple[str, Wholeness]]:
-        """Return each object's ETag and size."""
+        """Return each object's ETag and size; raises an InputError for names that no disk can hold."""
+        _check_names(self.address(folder.name), [file.name for file in folder.files])
         return {file.name: (f"{file.stamp} {file.bytes}", Wholeness.WHOLE) for file in folder.files}
 
     def say_rejected(self, name: str, text: str) -> None:
@@ -191,6 +195,7 @@ class S3Inbox:
         wanted = [each for each in there if each.name in visible and not each.name.lower().endswith(_NOT_NEEDED)]
         if not wanted:
             raise InputError(f"{self.address(name)}: the photos of {listing!r} are no longer there; put them back")
+        _check_names(self.address(name), [each.name for each in wanted])
         into = self._cache / listing
         needed = sum(each.bytes for each in wanted if each.bytes <= LARGEST_FILE_BYTES)
         if needed > self._cache_bytes:
@@ -218,6 +223,9 @@ class S3Inbox:
         for file in [path for path in into.rglob("*") if path.is_file()]:
             if file.relative_to(into).as_posix() not in names:
                 file.unlink()
+        for folder in sorted((path for path in into.rglob("*") if path.is_dir()), reverse=True):
+            with suppress(OSError):  # it holds something
+                folder.rmdir()  # an object may have its name now
 
         def fetch(each: _Object) -> None:
             target = into / each.name
@@ -225,7 +233,7 @@ class S3Inbox:
                 done[each.name] = [each.etag, each.bytes]
                 return
             target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name[:200]}.part")
+            part = target.with_name(f".{hashlib.sha256(target.name.encode()).hexdigest()}.part")
             if each.bytes > LARGEST_FILE_BYTES:
                 with part.open("wb") as stream:
                     stream.truncate(each.bytes)  # refused for its size, by whoever reads the photos
@@ -299,6 +307,25 @@ def _seen(name: str, objects: Sequence[_Object]) -> SeenFolder:
     visible = set(visible_names([found.name for found in objects]))
     files = (SeenFile(each.name, each.bytes, each.etag) for each in objects if each.name in visible)
     return SeenFolder(name, tuple(file for file in files if is_inside(file.name)))
+
+
+def _check_names(where: str, names: Sequence[str]) -> None:
+    """Raise an InputError for objects that cannot lie on a disk as they are named; S3 takes any name."""
+    needed = [name for name in names if not name.lower().endswith(_NOT_NEEDED)]
+    folders = {parent.as_posix() for name in needed for parent in PurePosixPath(name).parents}
+    both = next((name for name in needed if name in folders), None)
+    if both is not None:
+        raise InputError(
+            f"{where}/{both} is an object, and there are others under {both}/: no disk can hold both; rename or "
+            "delete one of them"
+        )
+    long = next(
+        (name for name in needed if any(len(os.fsencode(part)) > _LONGEST_NAME for part in name.split("/"))), ""
+    )
+    if long:
+        raise InputError(
+            f"{where}/{long} has a name of more than {_LONGEST_NAME} bytes, which no disk can hold; shorten it"
+        )
 
 
 def _record_of(folder: Path) -> dict[str, list[Any]]:

@@ -177,6 +177,37 @@ def test_a_listing_is_fetched_where_its_photos_can_be_read_and_only_what_changed
     assert not (folder / "sub/b.jpg").exists()
 
 
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        pytest.param(
+            ["photos", "photos/a.jpg"], "/villa/photos is an object, .* rename or delete", id="file-and-folder"
+        ),
+        pytest.param(["x" * 252 + ".jpeg"], "x.jpeg has a name of more than 255 bytes.*; shorten it", id="too-long"),
+    ],
+)
+def test_names_that_no_disk_can_hold_are_the_listings_own_fault_and_told_with_the_remedy(drop, keys, reason):
+    for key in (*keys, "b.jpg"):
+        drop.put(f"villa/{key}")
+    drop.put("z-villa/a.jpg")
+    drop.tick()
+    found = drop.tick(after_s=60)
+    assert [each.listing for each in found.arrivals] == ["z-villa"]
+    assert [re.search(reason, each.reason) is not None for each in found.rejections] == [True]
+    with pytest.raises(InputError, match=reason):
+        drop.sources.folder("villa")
+
+
+def test_a_long_name_of_many_bytes_is_fetched_and_a_folder_may_become_a_file(drop):
+    drop.put("villa/a.jpg/b.jpg")
+    drop.sources.folder("villa")
+    drop.client.delete_object(Bucket=drop.bucket, Key="in/box/villa/a.jpg/b.jpg")
+    names = {"a.jpg", "\u5ba4" * 83 + ".jpg"}
+    for name in names:
+        drop.put(f"villa/{name}")
+    assert names <= {path.name for path in drop.sources.folder("villa").iterdir() if path.is_file()}
+
+
 def test_a_listing_nobody_registered_is_found_by_its_name_or_its_manifest(drop):
     drop.put("Villa Aurora/a.jpg")
     drop.put("drop-1/a.jpg")
