@@ -116,6 +116,8 @@ def _answer_settled(services: PaidServices, row: Entry) -> Settled:
         return outcome(row, settle_left_over(row.payment.key, services.ledger, services.shelf))
     except LuxVidError as error:
         return outcome(row, row.payment, note=str(error), is_open=True)
+    except Exception as error:  # as below
+        return _unexpected(row, error)
 
 
 def _predictions_settled(services: PaidServices, rows: Sequence[Entry], *, cancel: bool) -> list[Settled]:
@@ -149,9 +151,16 @@ async def _asked(services: PaidServices, rows: Sequence[Entry], *, cancel: bool)
                 if isinstance(error, ProviderError) and not _only_its_own(error):
                     stopped.append(str(error))
                 return outcome(row, row.payment, note=str(error), is_open=True)
+            except Exception as error:  # one row that nobody thought of must not hold up all the others
+                return _unexpected(row, error)
             return outcome(row, found)
 
     return list(await asyncio.gather(*map(settled, rows)))
+
+
+def _unexpected(row: Entry, error: Exception) -> Settled:
+    note = f"it cannot be settled ({type(error).__name__}: {error}); report this"
+    return outcome(row, row.payment, note=note, is_open=True)
 
 
 def _only_its_own(error: ProviderError) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -247,3 +248,17 @@ def test_a_row_gives_the_same_request_and_price_back(model, tmp_path):
     order = order_of(ledger.claim(request))
     assert order.request.key == request.key
     assert 0 < order.cost({}) < 5
+
+
+def test_a_row_that_raises_what_nobody_thought_of_holds_nobody_up(services, photo):
+    odd, good = veo_order(photo, "of an older LuxVid"), veo_order(photo)
+    older = replace(odd, request=replace(odd.request, input={"seconds": 4}))
+    services.ledger.claim(older.request)
+    services.ledger.submitting(older.request.key)
+    services.ledger.submitted(older.request.key, "p1")
+    services.ledger.let_go([older.request.key])
+    ended(services, left_behind(services, good))
+    told = {row.key: row for row in settle_left_overs(services)}
+    assert told[good.request.key].became == "delivered"
+    assert told[older.request.key].open
+    assert "it cannot be settled (KeyError: 'duration'); report this" in told[older.request.key].note
