@@ -13,9 +13,11 @@ from PIL import Image
 from luxvid_pipeline.automation.reconciliation import reconcile_ledger_job, settle_left_overs
 from luxvid_pipeline.automation.schedules import reconcile_schedule
 from luxvid_pipeline.domain.payments import Account, Estimate, PaidRequest, PaymentState
+from luxvid_pipeline.domain.pricing import hardware_price
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.providers.replicate.left_overs import order_of
 from luxvid_pipeline.providers.replicate.models import VIDEO_MODELS, choose_take, video_input
+from luxvid_pipeline.providers.replicate.score import MUSICGEN, RIFFUSION
 from luxvid_pipeline.resources.catalogue import build_resources
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.settings import Settings
@@ -262,3 +264,22 @@ def test_a_row_that_raises_what_nobody_thought_of_holds_nobody_up(services, phot
     assert told[good.request.key].became == "delivered"
     assert told[older.request.key].open
     assert "it cannot be settled (KeyError: 'duration'); report this" in told[older.request.key].note
+
+
+@pytest.mark.parametrize(
+    ("model", "given"),
+    [
+        pytest.param(MUSICGEN, {"prompt": "calm", "duration": 4}, id="of-a-chosen-length"),
+        pytest.param(RIFFUSION, {"prompt_a": "calm"}, id="of-its-own-length"),
+    ],
+)
+def test_a_left_over_stage_without_a_time_costs_what_was_reserved_for_it(model, given, tmp_path):
+    request = PaidRequest(
+        vendor="replicate",
+        model=model,
+        input=given,
+        account=Account(listing="villa", stage="score"),
+        estimate=hardware_price(model, made_s=given.get("duration")),
+    )
+    row = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}").claim(request)
+    assert order_of(row).cost({}) == row.reserved_usd

@@ -66,7 +66,8 @@ def order_of(payment: Payment) -> Order:
             suffix=".wav",
             kinds=("audio/",),
             part="audio" if payment.model == RIFFUSION else "",
-            cost=lambda metrics: billed_hardware(payment.model, metrics),
+            # As the run that sent it: without a time from the vendor, what was reserved for this much sound.
+            cost=lambda metrics: billed_hardware(payment.model, metrics, made_s=payment.input.get("duration")),
             by_hardware=True,
             check=read_music,
             deadline_s=_DEADLINE_S,
