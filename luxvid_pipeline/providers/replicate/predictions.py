@@ -590,15 +590,22 @@ class _Case:
 
     # ---- following -----------------------------------------------------------------------------------------------
 
-    async def _get(self, prediction_id: str) -> Prediction:
+    async def _get(self, prediction_id: str, *, again: bool = True) -> Prediction:
+        """Look at a prediction; one that the vendor does not know, looked at twice, is left to a person."""
         try:
             return await self._api.safely(lambda: self._api.get(prediction_id), deadline_s=self._order.deadline_s)
         except VendorFailureError as failure:
             if failure.kind is not Kind.NOT_FOUND:
                 raise
-            reason = f"the vendor does not know prediction {prediction_id}; was it made with another account's key?"
-            self._live = ""
-            raise error_of(Kind.UNKNOWN, reason, self._order.doing) from failure
+            cause = failure
+        if again:
+            # What was made a moment ago may not be known everywhere yet, as with the list.
+            await self._time.sleep(self._patience.settle_s)
+            return await self._get(prediction_id, again=False)
+        reason = f"the vendor does not know prediction {prediction_id}; was it made with another account's key?"
+        self._live = ""
+        await _step(self._ledger.unknown, self._key, reason)
+        raise error_of(Kind.UNKNOWN, reason, self._order.doing) from cause
 
     async def _followed(self, prediction_id: str) -> Prediction:
         """The prediction once it has ended; one that takes too long is cancelled."""

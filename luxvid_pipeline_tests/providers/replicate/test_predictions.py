@@ -26,7 +26,7 @@ from luxvid_pipeline.domain.errors import (
     UnknownPaymentError,
 )
 from luxvid_pipeline.domain.payments import Account, PaymentState
-from luxvid_pipeline.ledger.payments import SqlLedger
+from luxvid_pipeline.ledger.payments import Decision, SqlLedger
 from luxvid_pipeline.providers.replicate.client import Patience
 from luxvid_pipeline.providers.replicate.failures import VendorFailureError
 from luxvid_pipeline.providers.replicate.predictions import deliver
@@ -342,6 +342,30 @@ def test_a_crash_is_settled_without_a_second_payment(sim, photo, tmp_path, accep
     _sent_by_a_process_that_died(sim, order, desk, accepted=accepted, prediction_id=known)
     assert run(order, desk).cost_usd == Decimal("0.4")
     assert sim.counters()["accepted"] == creates + 1
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_an_id_that_the_vendor_does_not_know_is_left_to_a_person(sim, photo, tmp_path, finished):
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    made = _sent_by_a_process_that_died(sim, order, desk, accepted=True, prediction_id=True)
+    if finished:
+        desk.ledger.claim(order.request)
+        desk.ledger.finished(order.request.key, Decimal("0.4"), {})
+        desk.ledger.let_go([order.request.key])
+    sim.script.on("get", script.problem(404, "not found"), times=None)
+    for _ in range(2):
+        with pytest.raises(UnknownPaymentError, match=made.id):
+            run(order, desk)
+        assert row(desk, order).state is PaymentState.UNKNOWN
+    sim.script.clear()
+    desk.ledger.settle(order.request.key, Decision.FOUND, by="maria", prediction_id=made.id)
+    assert run(order, desk).requests == 0
+    assert desk.ledger.spent().cost_usd == Decimal("0.4")
+
+
+def test_an_id_that_the_vendor_does_not_know_yet_is_looked_at_again(sim, photo, tmp_path):
+    sim.script.on("get", script.problem(404, "not found"), times=1)
+    assert run(veo_order(photo), desk_for(sim.base_url, tmp_path)).requests == 1
 
 
 LATE = replace(NO_PATIENCE, take_up_s=1.0)
