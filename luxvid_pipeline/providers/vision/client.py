@@ -88,12 +88,14 @@ class Patience:
     Attributes:
         deadline_s: Whole time for one question, waiting and asking again included.
         answer_s: Longest wait for one answer.
+        least_s: With less of the whole time left nothing is sent: it would be paid for, and hardly be heard.
         tries: How often it is sent at most.
         first_wait_s: Wait before the second try; doubles each time, with jitter.
     """
 
     deadline_s: float = 300.0
     answer_s: float = 150.0
+    least_s: float = 5.0
     tries: int = 5
     first_wait_s: float = 1.0
 
@@ -238,7 +240,8 @@ class VisionClient:
             if not failure.again or sent >= self._patience.tries:
                 raise error
             wait_s = self._patience.first_wait_s * 2 ** (sent - 1) * (0.5 + random.random())  # noqa: S311 - jitter
-            self._pause(max(min(wait_s, _LONGEST_WAIT_S), retry_after_s), deadline, str(error))
+            wait_s = max(min(wait_s, _LONGEST_WAIT_S), retry_after_s)
+            self._pause(wait_s, deadline - self._patience.least_s, str(error))
 
     def _wait_for(self, payment: Payment, deadline: float) -> None:
         """Wait a moment for whoever holds the row, or raise what it came to."""
@@ -262,6 +265,9 @@ class VisionClient:
             reason = f"{NOT_HEARD.name}: the process that asked is gone"
             self._ledger.failed(payment.key, reason, cost_usd=payment.reserved_usd, may_retry=True)
             return None
+        if time.monotonic() >= deadline - self._patience.least_s:
+            self._ledger.release(payment.key)
+            raise self._too_late("too little time is left to hear one")
         reply = self._send(payment.key, payment, question, deadline)
         if reply.failure is not None:
             return reply.failure, reply.words, reply.retry_after_s
@@ -324,10 +330,13 @@ class VisionClient:
 
     def _pause(self, seconds: float, deadline: float, why: str) -> None:
         if time.monotonic() + seconds >= deadline:
-            raise RetryableProviderError(
-                f"{self.engine}: no answer within {self._patience.deadline_s:g} s; last: {why.removesuffix('.')}"
-            )
+            raise self._too_late(why)
         self._wait(seconds)
+
+    def _too_late(self, why: str) -> RetryableProviderError:
+        return RetryableProviderError(
+            f"{self.engine}: no answer within {self._patience.deadline_s:g} s; last: {why.removesuffix('.')}"
+        )
 
     @contextmanager
     def _alive(self, key: str) -> Generator[None]:

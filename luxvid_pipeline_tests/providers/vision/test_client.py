@@ -175,6 +175,21 @@ def test_an_answer_without_a_report_of_its_tokens_is_booked_at_its_estimate(xai,
     assert entry.payment.cost_usd == entry.estimate_usd > 0
 
 
+def test_nothing_is_sent_when_hardly_any_time_is_left_to_hear_the_answer(xai, question):
+    with pytest.raises(RetryableProviderError, match="no answer within 4 s; last: too little time is left"):
+        xai.client(deadline_s=4.0).ask(question, xai.account)
+    assert (xai.sent, xai.states(), xai.spent().reserved_usd) == (0, [], 0)
+    assert xai.client().ask(question, xai.account).paid_calls == 1
+    assert xai.client(deadline_s=4.0).ask(question, xai.account).paid_calls == 0, "what is on the shelf takes no time"
+
+
+def test_a_lost_answer_is_not_asked_for_again_when_hardly_any_time_is_left(xai, question):
+    xai.sim.script.language(script.delay(1.0), times=None)
+    with pytest.raises(RetryableProviderError, match=r"no answer within 1 s; last: .*no answer heard"):
+        xai.client(deadline_s=1.0, answer_s=0.5, least_s=0.8).ask(question, xai.account)
+    assert xai.states() == ["failed"]
+
+
 @pytest.fixture
 def dripping():
     """A server that sends one byte of its answer at a time, for ever."""
