@@ -10,10 +10,12 @@ Dagster takes seconds to import, so the commands import what they need when they
 import dataclasses
 import gc
 import json
+import os
 import shutil
 import sys
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import Annotated
@@ -24,7 +26,10 @@ from rich.table import Table
 
 from luxvid_pipeline import __version__, cli_delivery, cli_direction, cli_money, cli_operations, cli_quality, cli_review
 from luxvid_pipeline.domain.errors import LuxVidError, StorageError
-from luxvid_pipeline.terminal import JsonOption, err, interruptible, out, progress_bars
+from luxvid_pipeline.terminal import JsonOption, err, interruptible, named_path, out, progress_bars
+
+_LONGEST_NAME = 240
+"""Bytes of a file's name that every file system takes, with what is added to it while it is written."""
 
 app = typer.Typer(
     name="luxvid",
@@ -73,10 +78,16 @@ def _version(
 @app.command()
 def render(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Folder with a listing's photos, or a folder of such folders.")
+        Path,
+        typer.Argument(
+            metavar="FOLDER", parser=named_path, help="Folder with a listing's photos, or a folder of such folders."
+        ),
     ],
     target: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Copy the film to this file; of many, to this folder.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", parser=named_path, help="Copy the film to this file; of many, to this folder."
+        ),
     ] = None,
     listing: Annotated[str | None, typer.Option(help="Listing key, a-z 0-9 -; default: from the folder.")] = None,
     as_json: JsonOption = False,
@@ -93,8 +104,11 @@ def render(
 
     start = time.monotonic()
     settings = Settings.from_environment()
-    one_file = listing is not None or (target is not None and bool(target.suffix) and not target.is_dir())
-    listings = [] if one_file else listings_in(folder)
+    listings = listings_in(folder) if listing is None else []
+    if listings and target is not None and target.suffix and not target.is_dir():
+        raise typer.BadParameter(
+            f"{folder} holds {len(listings)} listings: name a folder for --out, or one film's --listing KEY"
+        )
     if listings:
         from luxvid_pipeline.cli_batch import render_all  # noqa: PLC0415 - beside it
 
@@ -108,8 +122,8 @@ def render(
         with interruptible():
             render_all(listings, make, deliver, as_json=as_json)
         return
-    if target is not None and target.is_dir():
-        raise typer.BadParameter(f"{target} is a directory; name the film's file, for example {target / 'film.mp4'}")
+    if target is not None:
+        _check_target(target)
     with interruptible(), progress_bars(show=not as_json) as board:
         film = render_film(folder, settings, listing=listing, board=board)
     delivered = _copy(film.film, target) if target is not None else film.film
@@ -213,6 +227,19 @@ def schema() -> None:
     typer.echo(json.dumps(manifest_json_schema(), indent=2))
 
 
+def _check_target(out: Path) -> None:
+    """Raise before minutes are spent on a film that could not be put there."""
+    if len(os.fsencode(out.name)) > _LONGEST_NAME:
+        raise typer.BadParameter(f"{out.name[:40]}… is too long for a file's name; name a shorter one")
+    if out.is_dir():
+        raise typer.BadParameter(f"{out} is a directory; name the film's file, for example {out / 'film.mp4'}")
+    if out.exists() and not out.is_file():
+        raise typer.BadParameter(f"{out} is no file that could be replaced; name another")
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise typer.BadParameter(f"{above} is a file, so nothing can be put into it; name another place for {out.name}")
+
+
 def _copy(film: Path, out: Path) -> Path:
     part = out.with_name(f".{out.name}.part")
     try:
@@ -220,7 +247,8 @@ def _copy(film: Path, out: Path) -> Path:
         shutil.copyfile(film, part)
         part.replace(out)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise StorageError(f"{out}: the film could not be copied here: {error.strerror}; it lies at {film}") from error
     return out
 

@@ -17,14 +17,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from luxvid_pipeline.domain.errors import InputError, StorageError
-from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_bars
+from luxvid_pipeline.terminal import JsonOption, interruptible, named_path, out, progress_bars
 
 _LIST, _LIST_BEFORE = "package.json", ".package.json.before"
 
 
 def deliver(
     listing: Annotated[str, typer.Argument(metavar="KEY", help="Listing key, as 'luxvid status' shows it.")],
-    target: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Copy the package here.")] = None,
+    target: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", parser=named_path, help="Copy the package here.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make what goes out of a listing's film: shapes, lengths, sizes, branded and not, posters, teaser, streams.

@@ -159,9 +159,14 @@ class _Reader:
         self._approvals = approvals
 
     def status(self, listing: str) -> ListingStatus:
-        store, tables = self._store, TableIOManager(self._store)
-        photos = tables.load_partition("listing_photos", listing, missing_ok=True)
-        pairs = tables.load_partition("scene_pairs", listing, missing_ok=True)
+        store, tables, damage = self._store, TableIOManager(self._store), ""
+        photos, pairs = tables.earlier("listing_photos", listing), tables.earlier("scene_pairs", listing)
+        approval = ""
+        try:
+            tables.load_partition("listing_photos", listing, missing_ok=True)
+            approval = self._approvals.state(listing).value if pairs is not None else ""
+        except LuxVidError as error:  # one listing's damage is told at its row
+            damage = str(error)
         records = from_table(photos, PhotoRecord) if photos is not None else []
         planned = [pair for pair in from_table(pairs, ScenePair) if not pair.left_out] if pairs is not None else []
         runs = [record.dagster_run for record in runs_of(self._instance, listing)]
@@ -176,9 +181,9 @@ class _Reader:
             film=self._address("property_video", listing),
             package=self._address("delivery_package", listing),
             working=working,
-            waits=() if working else self._waits(listing),
+            waits=() if working else (damage,) if damage else self._waits(listing),
             last_run=_named(runs[-1]) if runs else None,
-            approval=self._approvals.state(listing).value if pairs is not None else "",
+            approval=approval,
         )
 
     def _address(self, asset: str, listing: str) -> str | None:

@@ -34,9 +34,10 @@ from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.ports import ScoreComposer
 from luxvid_pipeline.domain.storyboard import NoteTaken, Storyboard
 from luxvid_pipeline.domain.tables import from_table
+from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager, media_key
 from luxvid_pipeline.ledger.processes import runs_since
-from luxvid_pipeline.media.listing_folder import read_listing_folder
+from luxvid_pipeline.media.listing_folder import read_listing_folder, read_manifest
 from luxvid_pipeline.media.memory import keep_memory_low, return_free_memory
 from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions, split_key
 from luxvid_pipeline.providers.ahead import ScoreAhead
@@ -244,9 +245,28 @@ def deliver(settings: Settings, *, listing: str, board: ProgressBoard) -> Delive
         listing=listing,
         folder=told["folder"],
         files={name: store.open(f"{prefix(listing)}/{name}") for name in names},
-        notes=tuple(told["notes"]),
+        notes=(*_said_since(settings, store, listing), *told["notes"]),
         frames_encoded=told["frames_encoded"],
         run=result.run_id,
+    )
+
+
+def _said_since(settings: Settings, store: MediaStore, listing: str) -> tuple[str, ...]:
+    """Return a note where listing.yaml has changed since the direction: a package shows what it said then."""
+    if "://" in settings.inbox:
+        return ()
+    try:
+        folder = ListingSources(settings).folder(listing)
+        now, then = read_manifest(folder), manifest_of(store, listing)
+    except (LuxVidError, OSError):
+        return ()
+    names = ("title", "address", "client", "brief", "brand", "film")
+    changed = [name for name in names if getattr(now, name) != getattr(then, name)]
+    if not changed:
+        return ()
+    return (
+        f"listing.yaml has another {' and '.join(changed)} since the listing was directed: "
+        f"run 'luxvid render {folder}', then deliver again",
     )
 
 

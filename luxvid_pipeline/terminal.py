@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +23,17 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout instead of words.")]
 _INTERRUPTED = 130
 STAGES = {"photos": "Photos", "direction": "Direction", "clips": "Clips", "score": "Score", "film": "Film"}
+
+
+def named_path(text: str) -> Path:
+    """Return a path that somebody named; an unset variable of a shell names nothing, and not the working directory.
+
+    Raises:
+        BadParameter: It is empty.
+    """
+    if not str(text).strip():
+        raise typer.BadParameter("an empty name; name a place, '.' for this folder")
+    return Path(text)
 
 
 class _Bars:

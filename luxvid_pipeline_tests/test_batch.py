@@ -125,6 +125,8 @@ def test_a_batch_as_json_has_every_listing(capsys):
         pytest.param([], 1, id="a-batch"),
         pytest.param(["--listing", "one"], 2, id="one-key-makes-one-film"),
         pytest.param(["--out", "film.mp4"], 2, id="one-file-holds-one-film"),
+        pytest.param(["--out", "films.d"], 2, id="nor-does-a-folder-with-a-dot-that-is-not-there"),
+        pytest.param(["--out", ""], 2, id="nothing-is-no-place"),
         pytest.param(["--out", "films"], 1, id="a-folder-holds-many"),
     ],
 )

@@ -134,6 +134,24 @@ def test_wrong_usage_is_exit_code_2(luxvid, tmp_path, monkeypatch, arguments, to
     assert told in said
 
 
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        pytest.param("a-folder", "is a directory", id="a-folder"),
+        pytest.param("a-file/film.mp4", "is a file, so nothing can be put into it", id="below-a-file"),
+        pytest.param(f"{'n' * 260}.mp4", "is too long for a file's name", id="a-name-no-disk-holds"),
+        pytest.param("a-pipe", "is no file that could be replaced", id="a-pipe"),
+    ],
+)
+def test_a_place_for_the_film_that_cannot_be_is_told_before_it_is_made(luxvid, tmp_path, target, told):
+    (tmp_path / "a-folder").mkdir()
+    (tmp_path / "a-file").write_text("of somebody's own")
+    os.mkfifo(tmp_path / "a-pipe")
+    code, _, said = luxvid("render", photo(tmp_path / "villa"), "--out", tmp_path / target)
+    assert (code, told in said) == (2, True), said
+    assert not (tmp_path / "home" / "media").exists(), "nothing was made"
+
+
 def test_an_engine_that_does_not_exist_is_named_with_its_variable(tmp_path):
     done = process("render", photo(tmp_path / "villa"), home=tmp_path / "home", LUXVID_CLIPS="acme/dream-1")
     assert done.returncode == 2

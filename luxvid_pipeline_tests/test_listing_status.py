@@ -65,6 +65,13 @@ def test_scenes_that_wait_for_a_person_are_named_with_their_reason_in_one_line(d
     assert wait.endswith("then 'luxvid retry villa-test'")
 
 
+@pytest.mark.parametrize("asset", ["listing_photos", "scene_pairs"])
+def test_a_damaged_table_is_told_at_its_listings_row(directed, seen, asset):
+    (directed.home / "media" / asset / directed.listing / "table.parquet").write_bytes(b"damaged")
+    (wait,) = seen().waits
+    assert f"{asset}/{directed.listing}/table.parquet was damaged" in wait
+
+
 def test_what_is_under_way_is_named_and_nothing_is_said_to_wait(directed, seen):
     assert seen().working == ()
     create_run_for_test(

@@ -98,7 +98,7 @@ def write_storyboard(
 def _drafted(draft: Storyboard, listing: str, store: MediaStore) -> tuple[Storyboard, list[ScenePair]]:
     """Return the storyboard to go on from, and the photos chosen for it: the one in the store or a new draft."""
     basis = digest(draft.model_dump(mode="json", exclude={"version", "basis", "notes"}))
-    earlier = DocumentIOManager(store).load_partition("storyboard", listing, missing_ok=True)
+    earlier = DocumentIOManager(store).earlier("storyboard", listing)
     if not isinstance(earlier, Storyboard):
         return draft.model_copy(update={"basis": basis}), []
     heeded, said = [taken.note.key for taken in earlier.notes], [note.key for note in notes_of(store, listing)]
@@ -110,8 +110,8 @@ def _drafted(draft: Storyboard, listing: str, store: MediaStore) -> tuple[Storyb
 
 
 def _chosen_before(store: MediaStore, listing: str) -> list[ScenePair]:
-    """Return the pairs in the store; none where they were never chosen."""
-    table = TableIOManager(store).load_partition("scene_pairs", listing, missing_ok=True)
+    """Return the pairs in the store; none where they were never chosen, or cannot be read any more."""
+    table = TableIOManager(store).earlier("scene_pairs", listing)
     return [] if table is None else from_table(table, ScenePair)
 
 

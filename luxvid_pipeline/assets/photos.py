@@ -161,7 +161,7 @@ def working_photos(store: MediaStore, listing_photos: pl.DataFrame) -> list[Work
 
 def _earlier_records(store: MediaStore, listing: str) -> dict[str, PhotoRecord]:
     """Return the photos that an earlier run read and whose files are still there, the working ones undamaged."""
-    table = TableIOManager(store).load_partition("listing_photos", listing, missing_ok=True)
+    table = TableIOManager(store).earlier("listing_photos", listing)
     if table is None or table.schema != to_table([], PhotoRecord).schema:
         return {}
     return {

@@ -83,6 +83,13 @@ class StoredValueIOManager(dg.IOManager, Generic[ValueT]):
             return None
         return self.decode(asset, self.store.read_bytes(key))
 
+    def earlier(self, asset: str, partition: str) -> ValueT | None:
+        """Return what an earlier run left, for one that makes it anew; None where that is nothing, damaged or gone."""
+        try:
+            return self.load_partition(asset, partition, missing_ok=True)
+        except DamagedMediaError:
+            return None
+
     def recall(self, asset: str, partition: str, made_from: str) -> ValueT | None:
         """Return the value an earlier run made from exactly this, so that unchanged input costs nothing; else None."""
         key = value_key(asset, partition, self.file_name)

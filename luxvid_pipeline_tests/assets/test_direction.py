@@ -207,3 +207,22 @@ def test_all_of_it_works_from_the_ui(house):
 def test_half_a_decision_is_refused(house, config, words):
     with pytest.raises(InputError, match=words):
         decide_in_ui(house, **config)
+
+
+@pytest.mark.parametrize(
+    ("asset", "name"),
+    [
+        ("listing_photos", TableIOManager.file_name),
+        ("scene_pairs", TableIOManager.file_name),
+        ("storyboard", DocumentIOManager.file_name),
+    ],
+)
+@pytest.mark.parametrize("how", ["damaged", "gone"])
+def test_a_damaged_value_is_made_anew_by_the_asset_that_makes_it(directed, asset, name, how):
+    file = directed.home / "media" / asset / "villa-test" / name
+    if how == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes() + b"x")
+    directed.direct()
+    assert directed.store.is_whole(f"{asset}/villa-test/{name}")
