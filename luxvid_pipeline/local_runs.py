@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import dagster as dg
@@ -28,7 +29,7 @@ from luxvid_pipeline.assets.notes import take_note
 from luxvid_pipeline.assets.package_maker import PACKAGE_LIST, package_files, prefix
 from luxvid_pipeline.assets.score import kept_score, kept_stage, score_request
 from luxvid_pipeline.domain.approvals import ApprovalState, Plan
-from luxvid_pipeline.domain.errors import InputError, LuxVidError, StorageError
+from luxvid_pipeline.domain.errors import InputError, LuxVidError, SettingsError, StorageError
 from luxvid_pipeline.domain.keys import check_listing_key, listing_key_from_name
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.ports import ScoreComposer
@@ -43,7 +44,7 @@ from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions, spli
 from luxvid_pipeline.providers.ahead import ScoreAhead
 from luxvid_pipeline.providers.chains import ScoreChain
 from luxvid_pipeline.providers.local.silence import SILENCE
-from luxvid_pipeline.records import quickened
+from luxvid_pipeline.records import is_of_database, quickened, records_named
 from luxvid_pipeline.resources.approvals import opened_approvals
 from luxvid_pipeline.resources.engines import LOCAL, engines_for, spent_by
 from luxvid_pipeline.resources.listing_sources import ListingSources
@@ -53,6 +54,7 @@ from luxvid_pipeline.resources.progress import ProgressBoard
 from luxvid_pipeline.resources.settings import Settings
 
 _HOST, _PID = "luxvid/host", "luxvid/pid"
+_SAID_OF_CONFIGURATION = 400
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 # A run here must not capture this process's stdout and stderr: the progress bar is on them.
 NO_CAPTURE = {
@@ -128,16 +130,18 @@ class Redirected:
     plan: Plan
 
 
-def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """Open the instance in ``DAGSTER_HOME``, making it with the packaged ``dagster.yaml`` the first time.
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Give the instance in ``DAGSTER_HOME``, which is made with the packaged ``dagster.yaml`` the first time.
 
     Raises:
-        StorageError: The directory cannot be written.
+        SettingsError: ``dagster.yaml`` says something that Dagster cannot use.
+        StorageError: The directory cannot be written, or Dagster's records in it cannot be read or written.
     """
     home = settings.dagster_home
+    target = home / "dagster.yaml"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        target = home / "dagster.yaml"
         if not target.exists():
             part = home / f".dagster.yaml.{os.getpid()}"
             shutil.copyfile(Path(__file__).with_name("dagster.yaml"), part)
@@ -145,7 +149,30 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     except OSError as error:
         raise StorageError(f"{home}: Dagster's home cannot be written: {error.strerror or error}") from error
     os.environ["DAGSTER_HOME"] = str(home)
-    return dg.DagsterInstance.from_ref(quickened(InstanceRef.from_dir(str(home), overrides=NO_CAPTURE)))
+    with records_named(home), _configured(target) as instance:
+        yield instance
+
+
+def _configured(file: Path) -> dg.DagsterInstance:
+    """Return the instance that a ``dagster.yaml`` describes.
+
+    Raises:
+        SettingsError: The file says something that Dagster cannot use.
+        StorageError: A file or directory of the instance cannot be read or made.
+    """
+    try:
+        return dg.DagsterInstance.from_ref(quickened(InstanceRef.from_dir(str(file.parent), overrides=NO_CAPTURE)))
+    except OSError as error:
+        at = error.filename or file.parent
+        raise StorageError(f"{at}: Dagster's home cannot be read or written: {error.strerror or error}") from error
+    except Exception as error:
+        # Dagster's own checks, YAML's, the decoder's, or whatever a module named there raises.
+        if is_of_database(error):
+            raise
+        said = shorten(str(error), _SAID_OF_CONFIGURATION, placeholder=" …") or type(error).__name__
+        raise SettingsError(
+            f"{file} cannot be used: {said}; correct it, or move it away and LuxVid puts its own there again"
+        ) from error
 
 
 def listing_key_of(folder: Path, asked_for: str | None) -> str:

@@ -1,6 +1,7 @@
 """Dagster's SQLite records, written quickly: the same files with the same rows, for whoever makes runs.
 
-Belongs here: storages that keep those files open, and putting them in the place of Dagster's.
+Belongs here: storages that keep those files open, putting them in the place of Dagster's, telling what is wrong with
+them.
 Does not belong here: opening the instance (``local_runs.py``), what is written; other databases, which need none of it.
 
 Dagster opens and closes a file for each event and each look at its runs; the last one that closes a file copies its
@@ -33,10 +34,25 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import create_engine
 from sqlalchemy import event as sql_event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
+
+from luxvid_pipeline.domain.errors import LuxVidError, StorageError
 
 _OPEN_AT_ONCE = 16
 """Files of events that stay open: a render writes six, somebody who looks through many runs reads hundreds."""
+_SQLITE_BEGINS = b"SQLite format 3\0"
+_REMEDIES = (
+    ("readonly", "give this user the right to write to it and to what lies in it, or set DAGSTER_HOME"),
+    ("disk is full", "free some space, nothing of what was written before is lost"),
+    ("disk i/o error", "free some space or check the disk"),
+    ("not a database", "move the file away or set DAGSTER_HOME; films and the ledger lie elsewhere"),
+    ("malformed", "restore it from a backup, or move it away; films and the ledger lie elsewhere"),
+    ("unable to open", "see that it may be written and that the disk has space, or set DAGSTER_HOME"),
+    ("is locked", "another process has been writing for too long: see whether one hangs"),
+    ("no such table", "another program has changed it: move it away or set DAGSTER_HOME"),
+    ("connect", "the server does not answer: check storage in dagster.yaml"),
+)
 
 
 def quickened(ref: InstanceRef) -> InstanceRef:
@@ -45,6 +61,53 @@ def quickened(ref: InstanceRef) -> InstanceRef:
     if kept is None or kept.class_name != DagsterSqliteStorage.__name__:
         return ref
     return ref._replace(storage_data=ConfigurableClassData(__name__, QuickRecords.__name__, kept.config_yaml))
+
+
+@contextmanager
+def records_named(home: Path) -> Iterator[None]:
+    """Tell in one line of Dagster's records that cannot be read or written, with where they lie and the remedy.
+
+    Args:
+        home: ``DAGSTER_HOME``.
+
+    Raises:
+        StorageError: A database failed, and nobody on the way has said so in words of LuxVid.
+    """
+    try:
+        yield
+    except LuxVidError:
+        raise
+    except Exception as error:
+        cause = _database_error(error)
+        if cause is None:
+            raise
+        # Without the statement, and in one line.
+        said = " ".join(str(cause.orig if isinstance(cause, DBAPIError) else cause).split())
+        remedy = next((remedy for sign, remedy in _REMEDIES if sign in said.lower()), "check DAGSTER_HOME")
+        raise StorageError(f"{_at_fault(home)}: Dagster's records failed: {said}; {remedy}") from error
+
+
+def is_of_database(error: BaseException) -> bool:
+    """Whether an error is a database's, or comes from one."""
+    return _database_error(error) is not None
+
+
+def _database_error(error: BaseException) -> SQLAlchemyError | sqlite3.Error | None:
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, SQLAlchemyError | sqlite3.Error):
+            return inner
+        inner = inner.__cause__ or inner.__context__
+    return None
+
+
+def _at_fault(home: Path) -> Path:
+    """Return the one file of the records that is no SQLite database, otherwise their directory."""
+    for file in (home / "history" / "runs.db", home / "history" / "runs" / "index.db", home / "schedules/schedules.db"):
+        with contextlib.suppress(OSError), file.open("rb") as opened:
+            if opened.read(len(_SQLITE_BEGINS)) not in {_SQLITE_BEGINS, b""}:
+                return file
+    return home
 
 
 class QuickEvents(SqliteEventLogStorage):
