@@ -6,11 +6,12 @@ Does not belong here: what follows from a setting (``engines.py``, ``store.py``)
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from luxvid_pipeline.domain.errors import SettingsError
 
@@ -28,6 +29,9 @@ VENDOR_VARIABLES = {
     "xai": ("XAI_API_KEY", "XAI_BASE_URL"),
     "openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
 }
+
+# Dagster takes its home for a pattern of file names, and for a part of a database's address.
+_MISREAD_BY_DAGSTER = re.compile(r"\[.*\]|\?|%[0-9A-Fa-f]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +124,9 @@ class Settings:
             home=home,
             media=media,
             inbox=_address(env, "LUXVID_INBOX", home / "inbox"),
-            dagster_home=_directory(env, "DAGSTER_HOME", home / "dagster"),
+            dagster_home=_dagster_home(env, home / "dagster"),
             engines={stage: _chain(env, name) for stage, name in ENGINE_VARIABLES.items()},
-            database_url=env.get("LUXVID_DATABASE_URL", "").strip() or f"sqlite:///{home / 'ledger.db'}",
+            database_url=env.get("LUXVID_DATABASE_URL", "").strip() or _sqlite(home / "ledger.db"),
             client_budget_usd=_dollars(env, "LUXVID_CLIENT_BUDGET_USD"),
             day_budget_usd=_dollars(env, "LUXVID_DAY_BUDGET_USD"),
             vendors={
@@ -156,6 +160,22 @@ def _directory(env: Mapping[str, str], name: str, default: Path) -> Path:
     if path.exists() and not path.is_dir():
         raise SettingsError(f"{name}={path} is not a directory; set it to one, or unset it")
     return path
+
+
+def _dagster_home(env: Mapping[str, str], default: Path) -> Path:
+    path = _directory(env, "DAGSTER_HOME", default)
+    misread = _MISREAD_BY_DAGSTER.search(str(path))
+    if misread:
+        raise SettingsError(
+            f"DAGSTER_HOME={path}: Dagster misreads {misread.group()!r} in a path and would not find its files; set "
+            "DAGSTER_HOME or LUXVID_HOME to another directory"
+        )
+    return path
+
+
+def _sqlite(file: Path) -> str:
+    """Return the address of a SQLite file, as SQLAlchemy reads it back."""
+    return f"sqlite:///{quote(str(file), safe=' +/')}"
 
 
 def _file(env: Mapping[str, str], name: str) -> Path | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from luxvid_pipeline.domain.errors import InputError, SettingsError
+from luxvid_pipeline.ledger.database import Database
 from luxvid_pipeline.resources.engines import engine_for, engines_for
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.settings import ENGINE_VARIABLES, Settings
@@ -167,6 +168,26 @@ def test_the_ledger_lies_in_the_home_unless_told_otherwise(tmp_path):
     elsewhere = settings_in(tmp_path, LUXVID_DATABASE_URL="postgresql://somebody:word@db/luxvid")
     assert elsewhere.database_url.startswith("postgresql")
     assert "word" not in repr(elsewhere)
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "a?b", "a#b", "a[b]", "50% of ä+b@c:d"])
+def test_the_ledger_lies_in_the_home_whatever_its_path_holds(tmp_path, name):
+    settings = settings_in(tmp_path / name, DAGSTER_HOME=str(tmp_path / "dagster"))
+    database = Database(settings.database_url)
+    with database.reading():
+        pass
+    database.close()
+    assert (tmp_path / name / "ledger.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["a%20b", "a?b", "a[b]"])
+def test_a_path_at_which_dagster_would_not_find_its_files_is_refused_with_the_remedy(tmp_path, name):
+    path = tmp_path / name / "dagster"
+    with pytest.raises(SettingsError, match=f"DAGSTER_HOME={re.escape(str(path))}.*set DAGSTER_HOME"):
+        settings_in(tmp_path / name)
+    with pytest.raises(SettingsError, match="set DAGSTER_HOME"):
+        settings_in(tmp_path, DAGSTER_HOME=str(path))
 
 
 def test_a_local_film_loads_no_vendor_package():
