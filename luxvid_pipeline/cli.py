@@ -26,7 +26,7 @@ from rich.table import Table
 
 from luxvid_pipeline import __version__, cli_delivery, cli_direction, cli_money, cli_operations, cli_quality, cli_review
 from luxvid_pipeline.domain.errors import LuxVidError, StorageError
-from luxvid_pipeline.terminal import JsonOption, err, interruptible, named_path, out, progress_bars
+from luxvid_pipeline.terminal import JsonOption, err, interruptible, is_directory, named_path, out, progress_bars
 
 _LONGEST_NAME = 240
 """Bytes of a file's name that every file system takes, with what is added to it while it is written."""
@@ -105,7 +105,7 @@ def render(
     start = time.monotonic()
     settings = Settings.from_environment()
     listings = listings_in(folder) if listing is None else []
-    if listings and target is not None and target.suffix and not target.is_dir():
+    if listings and target is not None and target.suffix and not is_directory(target):
         raise typer.BadParameter(
             f"{folder} holds {len(listings)} listings: name a folder for --out, or one film's --listing KEY"
         )
@@ -231,7 +231,7 @@ def _check_target(out: Path) -> None:
     """Raise before minutes are spent on a film that could not be put there."""
     if len(os.fsencode(out.name)) > _LONGEST_NAME:
         raise typer.BadParameter(f"{out.name[:40]}… is too long for a file's name; name a shorter one")
-    if out.is_dir():
+    if is_directory(out):
         raise typer.BadParameter(f"{out} is a directory; name the film's file, for example {out / 'film.mp4'}")
     if out.exists() and not out.is_file():
         raise typer.BadParameter(f"{out} is no file that could be replaced; name another")

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from luxvid_pipeline.domain.errors import StorageError
-from luxvid_pipeline.terminal import JsonOption, interruptible, out
+from luxvid_pipeline.terminal import JsonOption, interruptible, is_directory, out
 
 
 def review(
@@ -33,7 +33,7 @@ def review(
     from luxvid_pipeline.review import review as gather  # noqa: PLC0415 - beside it
     from luxvid_pipeline.review_page import page  # noqa: PLC0415 - beside it
 
-    if target is not None and target.is_dir():
+    if target is not None and is_directory(target):
         raise typer.BadParameter(f"{target} is a directory; name the page's file, for example {target / 'review.html'}")
     settings = Settings.from_environment()
     with interruptible():

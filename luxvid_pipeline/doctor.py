@@ -54,8 +54,8 @@ def examine(*, daemon: bool = False) -> list[Finding]:
     findings = [_look("python", _python)]
     try:
         settings = Settings.from_environment()
-    except LuxVidError as error:
-        return [*findings, Finding("settings", False, str(error))]
+    except Exception as error:
+        return [*findings, Finding("settings", False, _told(error))]
     looks: list[tuple[str, Callable[[], str]]] = [
         ("ffmpeg", _ffmpeg),
         ("soundfont", _soundfont),
@@ -79,7 +79,11 @@ def _look(name: str, how: Callable[[], str]) -> Finding:
     try:
         return Finding(name, True, how())
     except Exception as error:
-        return Finding(name, False, " ".join(str(error).split()) or type(error).__name__)
+        return Finding(name, False, _told(error))
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _python() -> str:

@@ -4,6 +4,7 @@ Belongs here: consoles, progress bars, options that all commands have.
 Does not belong here: commands (``cli.py``, ``cli_money.py``).
 """
 
+import stat
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from luxvid_pipeline.domain.errors import InputError
 
 # In a pipe or a log nothing says how wide a line may be; paths are never cut there.
 _PIPE_WIDTH = 240
@@ -80,6 +83,20 @@ class _Lines:
 
 def _title(stage: str) -> str:
     return STAGES.get(stage, stage.capitalize())
+
+
+def is_directory(path: Path) -> bool:
+    """Return whether a path that an option names is a directory.
+
+    Raises:
+        InputError: This user may not look at it.
+    """
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise InputError(f"{path} cannot be looked at: {error.strerror or error}; name a path of yours") from error
 
 
 @contextmanager

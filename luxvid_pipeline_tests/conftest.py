@@ -318,6 +318,20 @@ def luxvid(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A path that this user may not look at, even where the tests run as root."""
+    place, look = tmp_path / "locked", os.stat
+
+    def stat(path, *args, **named):
+        if isinstance(path, str | os.PathLike) and Path(path).is_relative_to(place):
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, *args, **named)
+
+    monkeypatch.setattr(os, "stat", stat)
+    return place / "x"
+
+
 @pytest.fixture(scope="session")
 def directed_home(tmp_path_factory, eight_photos, ready_clip):
     def make(folder):

@@ -152,6 +152,22 @@ def test_a_place_for_the_film_that_cannot_be_is_told_before_it_is_made(luxvid, t
     assert not (tmp_path / "home" / "media").exists(), "nothing was made"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["render", "villa", "--out"], ["render", "villa", "--listing", "a", "--out"], ["review", "villa", "--out"]],
+    ids=["render", "render-one", "review"],
+)
+def test_a_target_that_this_user_may_not_look_at_is_wrong_usage_before_anything_is_made(
+    luxvid, tmp_path, monkeypatch, locked, arguments
+):
+    photo(tmp_path / "villa")
+    monkeypatch.chdir(tmp_path)
+    code, _, said = luxvid(*arguments, locked)
+    assert code == 2, said
+    assert said.startswith(f"luxvid: {locked} cannot be looked at: Permission denied; ")
+    assert not (tmp_path / "home").exists()
+
+
 def test_an_engine_that_does_not_exist_is_named_with_its_variable(tmp_path):
     done = process("render", photo(tmp_path / "villa"), home=tmp_path / "home", LUXVID_CLIPS="acme/dream-1")
     assert done.returncode == 2

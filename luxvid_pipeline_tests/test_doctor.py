@@ -101,6 +101,17 @@ def test_a_missing_key_is_named_and_a_set_one_is_never_shown(env):
     assert wrong()["keys"].startswith("XAI_API_KEY not set")
 
 
+@pytest.mark.parametrize("path", ["~nobodyofthisname/x", None], ids=["of-nobody", "locked"])
+def test_a_home_that_cannot_be_looked_at_is_a_finding(env, locked, path):
+    env(LUXVID_HOME=path or locked)
+    assert "LUXVID_HOME" in wrong()["settings"]
+
+
+def test_settings_that_fail_as_nobody_thought_of_are_a_finding(env, monkeypatch):
+    monkeypatch.setattr(Settings, "from_environment", lambda: int("no number"))
+    assert "no number" in wrong()["settings"]
+
+
 def test_media_that_cannot_be_written_are_wrong(env, tmp_path):
     (tmp_path / "file").write_text("not a directory")
     env(LUXVID_MEDIA=tmp_path / "file" / "media")

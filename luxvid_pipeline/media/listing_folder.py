@@ -102,13 +102,16 @@ def read_listing_folder(folder: Path) -> ListingFolder:
         InputError: There is no such folder, it cannot be read, or it holds no picture at all.
         ListingError: ``listing.yaml`` is unreadable, or names a file that is neither there nor given by ``source_url``.
     """
-    root = folder.expanduser()
-    if not root.exists():
-        raise InputError(f"{folder}: there is no such folder; name the folder that holds the listing's photos")
-    if not root.is_dir():
-        raise InputError(f"{folder} is a file; name the folder that holds the listing's photos")
-    root = root.resolve()
     try:
+        root = folder.expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{folder}: there is no such user; write the path out") from error
+    try:
+        if not root.exists():
+            raise InputError(f"{folder}: there is no such folder; name the folder that holds the listing's photos")
+        if not root.is_dir():
+            raise InputError(f"{folder} is a file; name the folder that holds the listing's photos")
+        root = root.resolve()
         files, links_out = _walk(root)
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}); check its permissions") from error

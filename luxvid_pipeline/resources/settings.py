@@ -7,6 +7,7 @@ Does not belong here: what follows from a setting (``engines.py``, ``store.py``)
 import math
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -155,9 +156,29 @@ class Settings:
         return self.home / "cache"
 
 
+def _path(name: str, value: str | Path) -> Path:
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError as error:
+        raise SettingsError(f"{name}={value}: there is no such user; write the path out") from error
+
+
+def _mode(name: str, path: Path) -> int | None:
+    """What kind of file is there; None if nothing is."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise SettingsError(
+            f"{name}={path} cannot be looked at: {error.strerror or error}; set it to a path of yours"
+        ) from error
+
+
 def _directory(env: Mapping[str, str], name: str, default: Path) -> Path:
-    path = Path(env.get(name, "").strip() or default).expanduser().absolute()
-    if path.exists() and not path.is_dir():
+    path = _path(name, env.get(name, "").strip() or default)
+    mode = _mode(name, path)
+    if mode is not None and not stat.S_ISDIR(mode):
         raise SettingsError(f"{name}={path} is not a directory; set it to one, or unset it")
     return path
 
@@ -182,8 +203,8 @@ def _file(env: Mapping[str, str], name: str) -> Path | None:
     value = env.get(name, "").strip()
     if not value:
         return None
-    path = Path(value).expanduser().absolute()
-    if not path.is_file():
+    path = _path(name, value)
+    if not stat.S_ISREG(_mode(name, path) or 0):
         raise SettingsError(f"{name}={path} is not a file; set it to one, or unset it")
     return path
 
@@ -192,7 +213,7 @@ def _address(env: Mapping[str, str], name: str, default: Path | None) -> str:
     value = env.get(name, "").strip()
     if not value:
         return str(default or "")
-    return value if "://" in value else str(Path(value).expanduser().absolute())
+    return value if "://" in value else str(_path(name, value))
 
 
 def _place(address: str) -> str:

@@ -188,3 +188,13 @@ def test_a_logo_is_a_candidate_for_the_brand_and_not_a_photo(home):
 
 def test_names_that_are_not_text_can_be_shown():
     assert shown_name(Path(os.fsdecode(b"caf\xe9.jpg"))) == "caf�.jpg"
+
+
+def test_a_folder_that_this_user_may_not_look_at_is_named(locked):
+    with pytest.raises(InputError, match=f"{locked} cannot be read .Permission denied.; check its permissions"):
+        read_listing_folder(locked)
+
+
+def test_a_folder_of_a_user_who_does_not_exist_is_named():
+    with pytest.raises(InputError, match="~nobodyofthisname/x: there is no such user; write the path out"):
+        read_listing_folder(Path("~nobodyofthisname/x"))

@@ -190,6 +190,21 @@ def test_a_path_at_which_dagster_would_not_find_its_files_is_refused_with_the_re
         settings_in(tmp_path, DAGSTER_HOME=str(path))
 
 
+PATHS = ("LUXVID_HOME", "DAGSTER_HOME", "LUXVID_MEDIA", "LUXVID_INBOX", "LUXVID_ARCHIVE", "LUXVID_C2PA_KEY")
+
+
+@pytest.mark.parametrize("variable", PATHS)
+def test_the_home_of_a_user_who_does_not_exist_is_refused_by_its_variable(tmp_path, variable):
+    with pytest.raises(SettingsError, match=f"{variable}=~nobodyofthisname/x: there is no such user; write the path"):
+        settings_in(tmp_path, **{variable: "~nobodyofthisname/x"})
+
+
+@pytest.mark.parametrize("variable", ["LUXVID_HOME", "DAGSTER_HOME", "LUXVID_C2PA_KEY"])
+def test_a_path_that_this_user_may_not_look_at_is_refused_by_its_variable(tmp_path, locked, variable):
+    with pytest.raises(SettingsError, match=f"{variable}={locked} cannot be looked at: Permission denied; set it to"):
+        settings_in(tmp_path, **{variable: str(locked)})
+
+
 def test_a_local_film_loads_no_vendor_package():
     program = (
         "import sys, luxvid_pipeline.definitions; from luxvid_pipeline.resources.settings import Settings; "
