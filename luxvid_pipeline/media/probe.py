@@ -186,6 +186,8 @@ def _video_facts(path: Path, container: InputContainer, stream: VideoStream) -> 
     base = stream.time_base
     if not times or base is None:
         raise MediaError(f"{path.name}: its picture track is empty")
+    if not keys:
+        raise MediaError(f"{path.name}: it is cut off or damaged: no whole picture is left; make or copy it again")
     times.sort()
     steps = {later - earlier for earlier, later in itertools.pairwise(times)}
     shown = {time: place for place, time in enumerate(times)}

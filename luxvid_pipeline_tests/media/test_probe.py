@@ -75,6 +75,14 @@ def test_half_a_file_is_refused_by_name(tmp_path, kept):
             probe(tmp_path / "half.mp4")
 
 
+@pytest.mark.parametrize("share", [0.02, 0.04])
+def test_a_film_cut_off_before_its_first_picture_ends_is_refused_in_one_line(tmp_path, share):
+    whole = draw_clip(tmp_path / "whole.mp4", 1.5).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(MediaError, match=r"^cut\.mp4: it is cut off or damaged: .*; make or copy it again$"):
+        probe_video(tmp_path / "cut.mp4")
+
+
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
     for probe in (probe_video, probe_audio, read_mp4_layout):
         with pytest.raises(MediaError, match=r"nowhere\.mp4"):
