@@ -6,7 +6,6 @@ Does not belong here: decisions (``assets/deciding.py``), notes (``assets/notes.
 """
 
 import dataclasses
-import getpass
 import json
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_bars
+from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_bars, user_name
 
 if TYPE_CHECKING:
     from luxvid_pipeline.assets.deciding import Matter
@@ -65,7 +64,7 @@ def direct(
 
     settings = Settings.from_environment()
     with interruptible(), progress_bars(show=not as_json) as board:
-        made = redirect(listing, note, settings, scene=scene, by=by or getpass.getuser(), board=board)
+        made = redirect(listing, note, settings, scene=scene, by=by or user_name(), board=board)
     old = {pair.scene: pair.photos for pair in made.before.pairs}
     changed = [pair.scene for pair in made.plan.pairs if pair.photos != old.get(pair.scene)]
     if as_json:
@@ -97,7 +96,7 @@ def _decide(listing: str, verdict: "Verdict", by: str, because: str, *, as_json:
 
     with opened_approvals(Settings.from_environment()) as approvals:
         matter = matter_of(approvals, check_listing_key(listing))
-        decision = decide(approvals, matter, verdict, by=by or getpass.getuser(), because=because)
+        decision = decide(approvals, matter, verdict, by=by or user_name(), because=because)
     if as_json:
         typer.echo(json.dumps(_values(decision, matter), indent=2))
         return

@@ -5,7 +5,6 @@ Does not belong here: estimating (``estimates.py``), the ledger (``ledger/``), o
 """
 
 import dataclasses
-import getpass
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_bars
+from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_bars, user_name
 
 if TYPE_CHECKING:
     from luxvid_pipeline.ledger.payments import Entry, Event, SqlLedger
@@ -230,7 +229,7 @@ def settle(
     settled = book.settle(
         key,
         Decision(decision.value),
-        by=by or getpass.getuser(),
+        by=by or user_name(),
         why=because,
         prediction_id=prediction,
         cost_usd=Decimal(str(cost)) if cost is not None else None,

@@ -4,6 +4,8 @@ Belongs here: consoles, progress bars, options that all commands have.
 Does not belong here: commands (``cli.py``, ``cli_money.py``).
 """
 
+import getpass
+import os
 import stat
 import sys
 import threading
@@ -97,6 +99,14 @@ def is_directory(path: Path) -> bool:
         return False
     except OSError as error:
         raise InputError(f"{path} cannot be looked at: {error.strerror or error}; name a path of yours") from error
+
+
+def user_name() -> str:
+    """Return who uses this computer: the name, or the number of a user who has none, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 @contextmanager

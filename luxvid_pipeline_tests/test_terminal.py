@@ -1,6 +1,10 @@
 """Progress as a person sees it: every stage that reports any has a line, and in a terminal a bar."""
 
+import getpass
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -18,3 +22,17 @@ def test_whatever_stage_reports_is_shown(stage, is_terminal, monkeypatch):
         board.report(stage, "part", 1.0)
     assert stage.capitalize() in shown.getvalue()
     assert ("part done" in shown.getvalue()) is not is_terminal
+
+
+@pytest.mark.parametrize("raised", [KeyError("getpwuid(): uid not found: 4711"), OSError("no user")])
+def test_a_user_without_a_name_is_told_by_number(monkeypatch, raised):
+    def fail():
+        raise raised
+
+    monkeypatch.setattr(getpass, "getuser", fail)
+    assert terminal.user_name() == str(os.getuid())
+
+
+def test_a_user_with_a_name_is_told_by_it(monkeypatch):
+    monkeypatch.setattr(getpass, "getuser", lambda: "ines")
+    assert terminal.user_name() == "ines"
