@@ -85,7 +85,7 @@ class By(StrEnum):
 
 def costs(
     listing: Annotated[str | None, typer.Option(help="Only this listing.")] = None,
-    days: Annotated[int, typer.Option(min=1, help="The last so many days.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=36_500, help="The last so many days.")] = 30,
     by: Annotated[By, typer.Option(help="Sum by this.")] = By.LISTING,
     as_json: JsonOption = False,
 ) -> None:
@@ -218,7 +218,7 @@ def settle(
     ],
     because: Annotated[str, typer.Option(help="How you know; kept in the history.")],
     prediction: Annotated[str, typer.Option(help="The vendor's id of it, for 'found'.")] = "",
-    cost: Annotated[float | None, typer.Option(min=0, help="What it cost in dollars, for 'lost'.")] = None,
+    cost: Annotated[float | None, typer.Option(min=0, max=1e6, help="What it cost in dollars, for 'lost'.")] = None,
     by: Annotated[str, typer.Option(help="Who decides; default: the user of this computer.")] = "",
 ) -> None:
     """Decide about a request of which nobody can tell whether it was paid for."""

@@ -123,8 +123,18 @@ def test_unusable_input_is_one_clear_line_and_exit_code_2(luxvid, tmp_path, make
         (["film"], "film"),
         (["render", "villa", "--listing", "A B"], "'a-b'"),
         (["status", "nobody"], "nobody"),
+        (["costs", "--days", "1000000"], "--days"),
+        (["ledger", "settle", "abc", "lost", "--because", "x", "--cost", "1e308"], "--cost"),
     ],
-    ids=["no-folder", "unknown-option", "unknown-command", "forbidden-key", "unknown-listing"],
+    ids=[
+        "no-folder",
+        "unknown-option",
+        "unknown-command",
+        "forbidden-key",
+        "unknown-listing",
+        "endless-days",
+        "endless-cost",
+    ],
 )
 def test_wrong_usage_is_exit_code_2(luxvid, tmp_path, monkeypatch, arguments, told):
     photo(tmp_path / "villa")

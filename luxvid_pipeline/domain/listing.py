@@ -150,7 +150,7 @@ class FilmSettings(_Part):
 class GenerationSettings(_Part):
     """What may be spent, and who has to agree."""
 
-    budget_usd: float = Field(default=10.0, ge=0)
+    budget_usd: float = Field(default=10.0, ge=0, le=1e6)
     approval: Literal["auto", "required"] = "auto"
     priority: Literal["normal", "urgent"] = Field(
         default="normal", description="Urgent listings overtake all others that are waiting."

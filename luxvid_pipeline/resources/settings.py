@@ -31,6 +31,7 @@ VENDOR_VARIABLES = {
     "openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
 }
 
+_MOST_USD = Decimal(10**9)
 # Dagster takes its home for a pattern of file names, and for a part of a database's address.
 _MISREAD_BY_DAGSTER = re.compile(r"\[.*\]|\?|%[0-9A-Fa-f]{2}")
 
@@ -253,7 +254,7 @@ def _dollars(env: Mapping[str, str], name: str) -> Decimal | None:
         amount = Decimal(value)
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or not 0 <= amount <= _MOST_USD:
         raise SettingsError(f"{name}={value!r} is no amount of US dollars; write 25.00, or unset it for no limit")
     return amount
 

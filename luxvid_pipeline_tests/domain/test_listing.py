@@ -70,6 +70,7 @@ def test_an_empty_manifest_says_nothing_and_is_fine(text):
         pytest.param("brand:\n  colors: [navy]\n", ["line 2", "brand.colors[0]"], id="colour-that-is-none"),
         pytest.param("generation: {budget_usd: -1}", ["line 1", "budget_usd"], id="negative-budget"),
         pytest.param("generation:\n  budget_usd: .inf\n", ["line 2", "budget_usd", "number"], id="endless-budget"),
+        pytest.param("generation:\n  budget_usd: 1e+308\n", ["line 2", "budget_usd", "1000000"], id="boundless-budget"),
         pytest.param("generation:\n  budget_usd: .nan\n", ["line 2", "budget_usd"], id="no-number-for-a-budget"),
         pytest.param("title: A\ntitle: B\n", ["line 2", "title", "twice"], id="field-said-twice"),
         pytest.param(

@@ -111,7 +111,7 @@ def test_an_engine_stands_in_a_chain_once(tmp_path):
         engine_for("clips", settings_in(tmp_path, LUXVID_CLIPS="local,local"))
 
 
-@pytest.mark.parametrize("value", ["ten", "-1", "NaN", "inf"])
+@pytest.mark.parametrize("value", ["ten", "-1", "NaN", "inf", "1e308"])
 def test_a_budget_is_an_amount_of_money(tmp_path, value):
     with pytest.raises(SettingsError, match="LUXVID_DAY_BUDGET_USD"):
         settings_in(tmp_path, LUXVID_DAY_BUDGET_USD=value)
