@@ -20,6 +20,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from luxvid_pipeline.domain.errors import InputError
 
+for _stream in ("stdout", "stderr"):
+    if getattr(sys, _stream) is None:  # it was closed; whatever is opened next would be written to in its place
+        setattr(sys, _stream, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+
 # In a pipe or a log nothing says how wide a line may be; paths are never cut there.
 _PIPE_WIDTH = 240
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
