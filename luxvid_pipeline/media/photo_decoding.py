@@ -12,7 +12,6 @@ lock, everything else through Pillow. Only the header is believed before it is c
 import contextlib
 import io
 import math
-import struct
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -33,6 +32,8 @@ from PIL import (
     TiffImagePlugin,
     WebPImagePlugin,
 )
+
+from luxvid_pipeline.media.jpeg_damage import JpegState, jpeg_state
 
 MOST_PIXELS = 200_000_000
 """A header that claims more is refused before a byte of it is decoded."""
@@ -124,7 +125,8 @@ def read_header(content: bytes, suffix: str = "") -> PhotoHeader:
         suffix: The ending of its name, which only matters for camera raw (a raw file is also a TIFF of its preview).
 
     Raises:
-        RefusedPhotoError: Not a picture, a drawing, camera raw, over 200 megapixels, too small, or cut off.
+        RefusedPhotoError: Not a picture, a drawing, camera raw, over 200 megapixels, too small, cut off or damaged
+            (of a JPEG, what ``jpeg_state`` can tell).
     """
     if not content:
         raise RefusedPhotoError("the file is empty; it was probably not copied to the end")
@@ -150,9 +152,18 @@ def read_header(content: bytes, suffix: str = "") -> PhotoHeader:
             f"it is too small: {width} × {height}, and the short side should have {LEAST_SHORT_SIDE_PX} px or more",
             header,
         )
-    if header.format in ("JPEG", "MPO") and not _jpeg_is_whole(content):
-        raise RefusedPhotoError("it is cut off: the end of the picture is missing; copy it again", header)
+    if header.format in ("JPEG", "MPO"):
+        _refuse_damaged_jpeg(content, header)
     return header
+
+
+def _refuse_damaged_jpeg(content: bytes, header: PhotoHeader) -> None:
+    """Libjpeg paints what is missing grey, what is damaged in shifted stripes, and reports success."""
+    state = jpeg_state(content)
+    if state is JpegState.CUT_OFF:
+        raise RefusedPhotoError("it is cut off: the end of the picture is missing; copy it again", header)
+    if state is JpegState.DAMAGED:
+        raise RefusedPhotoError("it is damaged: a part of the picture is missing or overwritten; copy it again", header)
 
 
 def decode(content: bytes, header: PhotoHeader) -> NDArray[np.uint8]:
@@ -351,24 +362,6 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     turned = cv2.transpose(pixels) if orientation >= 5 else pixels
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     return (turned if flip is None else cv2.flip(turned, flip)).astype(np.uint8, copy=False)
-
-
-def _jpeg_is_whole(content: bytes) -> bool:
-    """Whether the main picture has its end marker: libjpeg paints what is missing grey and says nothing."""
-    at = 2
-    while at + 4 <= len(content):
-        if content[at] != 0xFF:
-            return False
-        marker = content[at + 1]
-        if marker == 0xDA:
-            return content.rfind(b"\xff\xd9", at) >= 0  # from the end, where it nearly always is
-        if marker == 0xFF:
-            at += 1
-        elif marker == 0x01 or 0xD0 <= marker <= 0xD8:
-            at += 2
-        else:
-            at += 2 + struct.unpack_from(">H", content, at + 2)[0]
-    return False
 
 
 def _kind(content: bytes) -> str:

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 from luxvid_pipeline.domain.errors import StorageError
 from luxvid_pipeline.domain.photos import PhotoRecord, Verdict
 from luxvid_pipeline.media import photo_decoding, photos
+from luxvid_pipeline.media.jpeg_damage import JpegState, jpeg_state
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.photos import read_photos
 from luxvid_pipeline_tests import photo_files as draw
@@ -121,6 +122,29 @@ def test_every_exif_orientation_is_turned_upright(home, orientation, kind):
     assert record.exif_orientation == orientation
     assert (record.width_px, record.height_px) == (record.working_width_px, record.working_height_px) == (960, 720)
     assert draw.corner_names(working(home, record)) == list(draw.CORNERS)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({}, id="baseline"),
+        pytest.param({"optimize": True, "quality": 40}, id="optimised"),
+        pytest.param({"progressive": True}, id="progressive"),
+        pytest.param({"restart_marker_rows": 1}, id="a-restart-a-row"),
+        pytest.param({"restart_marker_blocks": 1}, id="a-restart-a-block"),
+        pytest.param({"progressive": True, "restart_marker_rows": 1}, id="progressive-with-restarts"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("margin", [0, 400], ids=["full", "half-of-it-one-colour"])
+def test_a_sound_jpeg_is_never_taken_for_a_damaged_one(settings, mode, margin):
+    picture = draw.scene(2)
+    picture[:margin] = 0
+    stream = io.BytesIO()
+    Image.fromarray(picture).convert(mode).save(stream, "JPEG", **settings)
+    thumbnail = _jpeg(draw.scene(1, 64, 48))
+    after = bytes(9000) + thumbnail  # what some cameras put behind the picture
+    assert jpeg_state(stream.getvalue() + after) is JpegState.WHOLE
 
 
 def test_place_and_name_stay_in_the_original(home):
@@ -238,6 +262,25 @@ def _thumbnailed() -> bytes:
     return whole[: len(whole) * 2 // 3]
 
 
+def _half_zeros(**settings: object) -> bytes:
+    whole = _jpeg(draw.scene(), **settings)
+    half = len(whole) // 2
+    return whole[:half] + bytes(len(whole) - half - 2) + whole[-2:]
+
+
+def _overwritten(with_bytes: bytes, **settings: object) -> bytes:
+    whole = _jpeg(draw.scene(), **settings)
+    half = len(whole) // 2
+    return whole[:half] + with_bytes + whole[half + len(with_bytes) :]
+
+
+def _with_restarts_lost() -> bytes:
+    """A JPEG from whose middle three rows of MCUs have gone."""
+    whole = _jpeg(draw.scene(), restart_marker_rows=1)
+    restarts = [at for at in range(len(whole) - 1) if whole[at] == 0xFF and 0xD0 <= whole[at + 1] <= 0xD7]
+    return whole[: restarts[10]] + whole[restarts[13] :]
+
+
 def _blurred() -> np.ndarray:
     return cv2.GaussianBlur(draw.scene(3, 1920, 1280), (0, 0), 4)
 
@@ -255,6 +298,17 @@ REFUSED = [
     pytest.param("a.jpg", b"<!DOCTYPE html><html>Not found</html>", "web page", id="web-page"),
     pytest.param("a.jpg", lambda: _jpeg(draw.scene())[:30_000], "cut off", id="truncated-jpeg"),
     pytest.param("a.jpg", _thumbnailed, "cut off", id="truncated-jpeg-with-a-whole-thumbnail"),
+    pytest.param("a.jpg", _half_zeros, "damaged: a part", id="jpeg-with-its-second-half-zeros"),
+    pytest.param(
+        "a.jpg", lambda: _half_zeros(progressive=True), "damaged: a part", id="progressive-jpeg-with-a-half-of-zeros"
+    ),
+    pytest.param(
+        "a.jpg", lambda: _overwritten(b"\xff" * 40), "damaged: a part", id="jpeg-overwritten-with-forty-erased-bytes"
+    ),
+    pytest.param(
+        "a.jpg", lambda: _overwritten(b"lost \xff\x31 found"), "damaged: a part", id="jpeg-with-a-marker-that-is-none"
+    ),
+    pytest.param("a.jpg", _with_restarts_lost, "damaged: a part", id="jpeg-whose-restart-markers-skip-some"),
     pytest.param("a.jpg", lambda: _jpeg(draw.scene(1, 900, 600)), "too small: 900 × 600", id="too-small"),
     pytest.param("a.jpg", lambda: _jpeg(np.full((720, 960, 3), 6, np.uint8)), "almost black", id="black"),
     pytest.param("a.jpg", lambda: _jpeg((draw.scene() * 0.08).astype(np.uint8)), "almost black", id="under-exposed"),
