@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from luxvid_pipeline.domain.errors import StorageError
+from luxvid_pipeline.domain.file_names import read_file_name
 from luxvid_pipeline.domain.photos import PhotoRecord, Verdict, public_address
 from luxvid_pipeline.domain.ports import Progress, ignore_progress
 from luxvid_pipeline.media.large_files import write_large
@@ -81,7 +82,7 @@ def read_photos(
 
     Returns:
         Rows in the order of ``folder.photo_files``. Files with the same bytes are one row, under the name the manifest
-        uses or else the first name.
+        uses, or else the one that names a room most surely, or else the first.
 
     Raises:
         StorageError: ``into`` cannot be written; the message says why.
@@ -266,10 +267,18 @@ def _working_jpeg(pixels: NDArray[np.uint8]) -> memoryview:
 
 
 def _one_a_content(reads: Sequence[_Read], named: set[str]) -> list[_Read]:
+    """Of files with the same bytes, keep the one the manifest names, else one whose name names a room, else the first.
+
+    A camera's number beside a name that somebody gave must not take the room away.
+    """
+
+    def says(read: _Read) -> tuple[bool, float]:
+        return read.record.file in named, read_file_name(read.record.file).confidence
+
     chosen: dict[str, _Read] = {}
     for read in reads:
         before = chosen.get(read.record.photo_id)
-        if before is None or (read.record.file in named and before.record.file not in named):
+        if before is None or says(read) > says(before):
             chosen[read.record.photo_id] = read
     return [read for read in reads if chosen[read.record.photo_id] is read]
 

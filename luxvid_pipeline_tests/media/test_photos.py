@@ -383,6 +383,27 @@ def test_equal_files_are_one_photo_under_the_name_the_manifest_uses(home):
 
 
 @pytest.mark.parametrize(
+    ("names", "in_manifest", "stays"),
+    [
+        pytest.param(("DSC_0001.jpg", "master-bedroom.jpg"), None, "master-bedroom.jpg", id="the-room-comes-second"),
+        pytest.param(("kitchen.jpg", "z_0001.jpg"), None, "kitchen.jpg", id="the-room-comes-first"),
+        pytest.param(("DSC_1.jpg", "pool/IMG_2.jpg"), None, "pool/IMG_2.jpg", id="a-folder-names-the-room"),
+        pytest.param(("bedroom/IMG_1.jpg", "pool.jpg"), None, "pool.jpg", id="a-name-says-more-than-a-folder"),
+        pytest.param(("bath.jpg", "kitchen.jpg"), None, "bath.jpg", id="of-two-rooms-the-first"),
+        pytest.param(("DSC_1.jpg", "DSC_2.jpg"), None, "DSC_1.jpg", id="of-two-numbers-the-first"),
+        pytest.param(("DSC_1.jpg", "kitchen.jpg"), "DSC_1.jpg", "DSC_1.jpg", id="the-manifest-comes-before-a-room"),
+    ],
+)
+def test_of_equal_files_the_name_that_says_most_stays(home, names, in_manifest, stays):
+    for name in names:
+        draw.save(home / name, draw.scene())
+    if in_manifest:
+        (home / "listing.yaml").write_text(f"photos: [{{file: {in_manifest}}}]")
+    for workers in (1, 2):
+        assert list(read(home, workers=workers)) == [stays]
+
+
+@pytest.mark.parametrize(
     "change",
     [
         pytest.param(lambda picture: cv2.resize(picture, (1440, 960), interpolation=cv2.INTER_AREA), id="smaller"),
