@@ -99,12 +99,13 @@ def read_photos(
             return reader.read(folder.path(file), name, source_url, scratch)
 
         reads = _in_parallel(read, files, workers or _cores(), progress)
-        here = {each.record.photo_id for each in reads}
-        for index, each in enumerate(reads):
-            if each.record.duplicate_of is not None and each.record.duplicate_of not in here:
-                reads[index] = read(files[index], replace(reader, known={}))  # what it lost to is gone
-    named = {shown_name(Path(file)) for file in sources}
-    return _without_near_duplicates(_one_a_content(reads, named), reader, named)
+        file_of = {id(each): file for each, file in zip(reads, files, strict=True)}
+
+        def read_anew(before: _Read) -> _Read:
+            return read(file_of[id(before)], replace(reader, known={}))
+
+        named = {shown_name(Path(file)) for file in sources}
+        return _without_near_duplicates(_one_a_content(reads, named), reader, named, read_anew)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +284,14 @@ def _one_a_content(reads: Sequence[_Read], named: set[str]) -> list[_Read]:
     return [read for read in reads if chosen[read.record.photo_id] is read]
 
 
-def _without_near_duplicates(reads: Sequence[_Read], reader: _Reader, named: set[str]) -> list[PhotoRecord]:
-    """Refuse all but the best of each group of photos that are one picture, and delete their working photos."""
+def _without_near_duplicates(
+    reads: Sequence[_Read], reader: _Reader, named: set[str], read_anew: Callable[[_Read], _Read]
+) -> list[PhotoRecord]:
+    """Refuse all but the best of each group of photos that are one picture, and delete their working photos.
+
+    What an earlier reading refused as a near-duplicate stands for the choice again, as if it were the first reading.
+    It is decoded only if it may win now, or is held against another photo than the one it lost to.
+    """
 
     def worth(read: _Read) -> tuple[bool, float, float, int, str]:
         record = read.record
@@ -292,16 +299,38 @@ def _without_near_duplicates(reads: Sequence[_Read], reader: _Reader, named: set
         light = 1.0 - 2.0 * abs(record.exposure - 0.5)
         return record.file in named, pixels, record.sharpness + 0.5 * light, record.bytes, record.photo_id
 
+    now = {read.record.photo_id: read for read in reads}
+
+    def decoded(photo_id: str) -> _Read:
+        if now[photo_id].record.duplicate_of is not None:
+            now[photo_id] = read_anew(now[photo_id])
+        return now[photo_id]
+
+    def is_one_picture(better: PhotoRecord, other: PhotoRecord) -> bool:
+        if better.photo_id == other.duplicate_of or other.photo_id == better.duplicate_of:
+            return True
+        if differing_bits(better.perceptual_hash, other.perceptual_hash) > NEAR_HASH_BITS:
+            return False
+        pair = decoded(better.photo_id), decoded(other.photo_id)
+        if any(read.record.verdict is not Verdict.KEPT for read in pair):  # an earlier version thought better of it
+            return False
+        one, another = pair
+        alike = likeness(reader.sketch_of(one), reader.sketch_of(another), _aspect(one), _aspect(another))
+        return alike >= SAME_PICTURE_LIKENESS
+
     better_of: dict[str, _Read] = {}
-    kept = sorted((read for read in reads if read.record.verdict is Verdict.KEPT), key=worth, reverse=True)
-    for better, other in itertools.combinations(kept, 2):
-        if better.record.photo_id in better_of or other.record.photo_id in better_of:
+    standing = [read for read in reads if read.record.verdict is Verdict.KEPT or read.record.duplicate_of is not None]
+    order = [read.record for read in sorted(standing, key=worth, reverse=True)]
+    for better, other in itertools.combinations(order, 2):
+        if better.photo_id in better_of or other.photo_id in better_of:
             continue
-        if differing_bits(better.record.perceptual_hash, other.record.perceptual_hash) > NEAR_HASH_BITS:
-            continue
-        alike = likeness(reader.sketch_of(better), reader.sketch_of(other), _aspect(better), _aspect(other))
-        if alike >= SAME_PICTURE_LIKENESS:
-            better_of[other.record.photo_id] = better
+        # Nobody loses to a photo that, looked at again, is not kept.
+        if is_one_picture(better, other) and decoded(better.photo_id).record.verdict is Verdict.KEPT:
+            better_of[other.photo_id] = now[better.photo_id]
+    reads = [
+        now[each.record.photo_id] if each.record.photo_id in better_of else decoded(each.record.photo_id)
+        for each in reads
+    ]
     rows: list[PhotoRecord] = []
     for read in reads:
         record = read.record

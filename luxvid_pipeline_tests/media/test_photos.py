@@ -14,6 +14,7 @@ from luxvid_pipeline.domain.photos import PhotoRecord, Verdict
 from luxvid_pipeline.media import photo_decoding, photos
 from luxvid_pipeline.media.jpeg_damage import JpegState, jpeg_state
 from luxvid_pipeline.media.listing_folder import read_listing_folder
+from luxvid_pipeline.media.photo_decoding import RefusedPhotoError
 from luxvid_pipeline.media.photos import read_photos
 from luxvid_pipeline_tests import photo_files as draw
 
@@ -470,6 +471,65 @@ def test_a_near_duplicate_comes_back_when_the_better_one_is_taken_away(home):
     known = {record.photo_id: record for record in read(home).values()}
     (home / "good.jpg").unlink()
     assert read(home, known=known)["again.jpg"].verdict is Verdict.KEPT
+
+
+def _better_comes(home: Path) -> None:
+    draw.save(home / "best.jpg", draw.scene(3, 1920, 1280), quality=97)
+
+
+def _loser_is_named(home: Path) -> None:
+    (home / "listing.yaml").write_text("photos: [{file: again.jpg}]")
+
+
+def _third_is_named(home: Path) -> None:
+    (home / "listing.yaml").write_text("photos: [{file: third.jpg}]")
+
+
+def _best_leaves(home: Path) -> None:
+    (home / "good.jpg").unlink()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param([_better_comes], id="a-better-one-comes"),
+        pytest.param([_loser_is_named], id="the-manifest-names-the-one-that-lost"),
+        pytest.param([_third_is_named], id="the-manifest-names-another-that-lost"),
+        pytest.param([_best_leaves], id="the-best-one-leaves"),
+        pytest.param([_better_comes, _best_leaves, _loser_is_named], id="all-of-it-one-after-the-other"),
+    ],
+)
+def test_the_choice_among_near_duplicates_is_that_of_a_first_reading(home, changes):
+    picture = draw.scene(3, 1920, 1280)
+    for name, blur in (("good.jpg", 0.8), ("again.jpg", 1.2), ("third.jpg", 1.5)):
+        draw.save(home / name, cv2.GaussianBlur(picture, (0, 0), blur))
+    draw.save(home / "other.jpg", draw.scene(4))
+    records = read(home)
+    assert [name for name, record in records.items() if record.verdict is Verdict.KEPT] == ["good.jpg", "other.jpg"]
+    for change in changes:
+        change(home)
+        records = read(home, known={record.photo_id: record for record in records.values()})
+    fresh = read_photos(read_listing_folder(home), home.parent / "fresh", "villa")
+    assert list(records.values()) == fresh
+    for record in fresh:
+        working_file = home.parent / "media" / "working" / f"{record.photo_id[:16]}.jpg"
+        assert working_file.is_file() is (record.verdict is Verdict.KEPT)
+
+
+def test_a_remembered_near_duplicate_that_would_be_refused_today_is_refused_for_that(home, monkeypatch):
+    picture = draw.scene(3, 1920, 1280)
+    draw.save(home / "good.jpg", picture)
+    draw.save(home / "again.jpg", cv2.GaussianBlur(picture, (0, 0), 1.2))
+    known = {record.photo_id: record for record in read(home).values()}
+    (home / "listing.yaml").write_text("photos: [{file: again.jpg}]")
+
+    def refuse(*_arguments: object) -> None:
+        raise RefusedPhotoError("it is damaged")
+
+    monkeypatch.setattr(photos, "decode", refuse)
+    records = read(home, known=known)
+    assert records["good.jpg"].verdict is Verdict.KEPT
+    assert (records["again.jpg"].reason, records["again.jpg"].duplicate_of) == ("it is damaged", None)
 
 
 def test_one_worker_and_many_give_the_same_rows_and_bytes(home, tmp_path):
