@@ -50,7 +50,9 @@ class _Tables:
         if marker in _FRAMES and len(segment) >= 6 + 3 * segment[5]:
             height, width = struct.unpack_from(">HH", segment, 1)
             self.frame = marker
-            self.blocks = (-(-height // 8) + 1) * (-(-width // 8) + 1) * segment[5]
+            sampling = [divmod(segment[7 + 3 * part], 16) for part in range(segment[5])] or [(1, 1)]
+            across, down = (8 * max(1, *each) for each in zip(*sampling, strict=True))
+            self.blocks = -(-width // across) * -(-height // down) * sum(wide * high for wide, high in sampling)
         elif marker == _DRI and len(segment) >= 2:
             self.restart_interval = struct.unpack_from(">H", segment)[0]
         elif marker == _DHT:

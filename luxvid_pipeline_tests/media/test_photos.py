@@ -269,6 +269,15 @@ def _half_zeros(**settings: object) -> bytes:
     return whole[:half] + bytes(len(whole) - half - 2) + whole[-2:]
 
 
+def _flat_half_zeros() -> bytes:
+    """Of mostly flat blocks, so that zeros may be sound in it, but not so many."""
+    picture = draw.scene(2)
+    picture[:200] = 0
+    whole = _jpeg(picture, quality=75, optimize=True)
+    half = len(whole) // 2
+    return whole[:half] + bytes(len(whole) - half - 2) + whole[-2:]
+
+
 def _overwritten(with_bytes: bytes, **settings: object) -> bytes:
     whole = _jpeg(draw.scene(), **settings)
     half = len(whole) // 2
@@ -299,6 +308,7 @@ REFUSED = [
     pytest.param("a.jpg", b"<!DOCTYPE html><html>Not found</html>", "web page", id="web-page"),
     pytest.param("a.jpg", lambda: _jpeg(draw.scene())[:30_000], "cut off", id="truncated-jpeg"),
     pytest.param("a.jpg", _thumbnailed, "cut off", id="truncated-jpeg-with-a-whole-thumbnail"),
+    pytest.param("a.jpg", _flat_half_zeros, "damaged: a part", id="jpeg-of-flat-blocks-with-its-second-half-zeros"),
     pytest.param("a.jpg", _half_zeros, "damaged: a part", id="jpeg-with-its-second-half-zeros"),
     pytest.param(
         "a.jpg", lambda: _half_zeros(progressive=True), "damaged: a part", id="progressive-jpeg-with-a-half-of-zeros"
