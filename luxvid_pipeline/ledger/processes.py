@@ -60,19 +60,14 @@ def runs_since(pid: int, since: float) -> bool:
         pid: Its id on this machine.
         since: A moment at which it was there, Unix time.
     """
+    started = _started(pid)
+    if not started:
+        return started is None and _is_there(pid)  # Where nobody tells when it began, its id is all that is known.
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # It is there and belongs to somebody else.
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
     except (OSError, StopIteration):
-        return not Path("/proc/self/stat").exists()  # Without /proc, an id that is taken is all that is known.
-    started = int(booted.split()[1]) + int(fields[_STARTED]) / os.sysconf("SC_CLK_TCK")
-    return fields[_STATE] not in "ZX" and started <= since + _CLOCK_S
+        return True
+    return int(booted.split()[1]) + int(started) / os.sysconf("SC_CLK_TCK") <= since + _CLOCK_S
 
 
 @cache
@@ -96,15 +91,15 @@ def _started(pid: int) -> str | None:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return "" if Path("/proc/self/stat").exists() and not _hidden(pid) else None
+        return "" if Path("/proc/self/stat").exists() and not _is_there(pid) else None
     except OSError:
         return None
     # A killed process stays listed until its parent asks for its exit code.
     return "" if fields[_STATE] in "ZX" else fields[_STARTED]
 
 
-def _hidden(pid: int) -> bool:
-    """Return whether the process is there but belongs to somebody whose processes are not shown (``hidepid``)."""
+def _is_there(pid: int) -> bool:
+    """Return whether there is such a process, be it one of somebody whose processes are not shown (``hidepid``)."""
     try:
         os.kill(pid, 0)
     except PermissionError:
