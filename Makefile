@@ -23,7 +23,7 @@ demo-hosted: setup ## The same with hosted engines, their vendors simulated: no 
 
 # Bytecode is kept even where an image forbids it: the tests start dozens of processes.
 test: setup ## Run the tests
-	$(NO_HOME) -u PYTHONDONTWRITEBYTECODE OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(NO_HOME) -u PYTHONDONTWRITEBYTECODE OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 dev: setup ## Dagster's UI and daemon on the same instance
 	@$(BIN)/luxvid doctor >/dev/null || $(BIN)/luxvid doctor

@@ -37,6 +37,7 @@ from luxvid_pipeline.providers.replicate.predictions import deliver
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.progress import SilentBoard
 from luxvid_pipeline.resources.settings import Settings
+from luxvid_pipeline_tests.forks import in_another_process
 from luxvid_pipeline_tests.providers.replicate.desk import veo_order
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
 from luxvid_pipeline_tests.studio import draw_photos
@@ -134,10 +135,7 @@ def test_what_a_killed_render_left_at_the_vendor_is_cancelled(sim, tmp_path):
     settings = known(Settings.from_environment(environment(tmp_path / "home", sim)))
     photo = next(draw_photos(tmp_path / "villa", 1).glob("*.jpg"))
     order = veo_order(photo, account=Account(listing=LISTING, stage="clips", scene="1-arrival"))
-    killed = os.fork()
-    if killed == 0:
-        asyncio.run(deliver(order, PaidServices(settings).replicate))
-        os._exit(0)
+    killed = in_another_process(lambda: asyncio.run(deliver(order, PaidServices(settings).replicate)))
     ledger = SqlLedger(settings.database_url)
     wait_for(lambda: not ledger.is_new and (row := ledger.payment(order.request.key)) and row.prediction_id)
     os.kill(killed, signal.SIGKILL)

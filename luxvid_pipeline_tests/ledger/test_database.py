@@ -13,6 +13,7 @@ from luxvid_pipeline.ledger.database import Database
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.ledger.schema import OLDEST, VERSION, approvals, events, payments, to_ticks
 from luxvid_pipeline.ledger.schema import version as versions
+from luxvid_pipeline_tests.forks import in_another_process
 from luxvid_pipeline_tests.ledger.asked import asked
 
 
@@ -96,14 +97,12 @@ def test_a_forked_child_uses_connections_of_its_own(url):
     database = Database(url)
     ledger = SqlLedger(database)
     ledger.claim(asked("parent"))
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            is_parents = not ledger.claim(asked("parent")).ours  # the parent runs, and is not the child
-            code = 0 if is_parents and ledger.claim(asked("child")).ours else 2
-        finally:
-            os._exit(code)
+
+    def claims() -> int:
+        is_parents = not ledger.claim(asked("parent")).ours  # the parent runs, and is not the child
+        return 0 if is_parents and ledger.claim(asked("child")).ours else 2
+
+    child = in_another_process(claims)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert ledger.claim(asked("child")).ours, "the child has ended"
     assert ledger.submitting(asked("parent").key)

@@ -30,6 +30,7 @@ from luxvid_pipeline.ledger.payments import Decision, SqlLedger
 from luxvid_pipeline.providers.replicate.client import Patience
 from luxvid_pipeline.providers.replicate.failures import VendorFailureError
 from luxvid_pipeline.providers.replicate.predictions import deliver
+from luxvid_pipeline_tests.forks import in_another_process
 from luxvid_pipeline_tests.providers.replicate.desk import KEY, MODEL, NO_PATIENCE, desk_for, veo_order
 from luxvid_pipeline_tests.simulators import ReplicateSimulator, script
 
@@ -597,24 +598,13 @@ def test_two_threads_with_the_same_request_pay_once(sim, photo, tmp_path):
     assert sim.counters()["accepted"] == 1
 
 
-def _in_another_process(work):
-    """Start a copy of this process that does one thing and ends; returns its id."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return child
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_killed_at_any_moment_and_started_again_it_is_paid_for_once(sim, photo, tmp_path, seed):
     lots = random.Random(seed)
     sim.script.prediction(MODEL, script.latency(200, 1500), times=None)
     order = veo_order(photo, deadline_s=100_000)
     for _ in range(5):
-        child = _in_another_process(lambda: run(order, desk_for(sim.base_url, tmp_path)))
+        child = in_another_process(lambda: run(order, desk_for(sim.base_url, tmp_path)))
         time.sleep(lots.uniform(0.01, 0.25))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -627,7 +617,7 @@ def test_killed_at_any_moment_and_started_again_it_is_paid_for_once(sim, photo, 
 def test_four_processes_with_the_same_request_pay_once(sim, photo, tmp_path):
     sim.script.prediction(MODEL, script.latency(200, 1500), times=None)
     order = veo_order(photo, deadline_s=100_000)
-    children = [_in_another_process(lambda: run(order, desk_for(sim.base_url, tmp_path))) for _ in range(4)]
+    children = [in_another_process(lambda: run(order, desk_for(sim.base_url, tmp_path))) for _ in range(4)]
     for child in children:
         assert os.waitpid(child, 0)[1] == 0
     desk = desk_for(sim.base_url, tmp_path)
@@ -638,7 +628,7 @@ def test_four_processes_with_the_same_request_pay_once(sim, photo, tmp_path):
 def test_ctrl_c_cancels_what_is_in_flight(sim, photo, tmp_path):
     sim.script.prediction(MODEL, script.hold())
     order = veo_order(photo, deadline_s=100_000)
-    child = _in_another_process(lambda: run(order, desk_for(sim.base_url, tmp_path)))
+    child = in_another_process(lambda: run(order, desk_for(sim.base_url, tmp_path)))
     desk = desk_for(sim.base_url, tmp_path)
     while (found := row(desk, order)) is None or found.state is not PaymentState.SUBMITTED:
         time.sleep(0.01)
