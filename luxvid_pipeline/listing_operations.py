@@ -158,8 +158,8 @@ def retry(settings: Settings, listing: str, *, scene: str = "", here: bool = Fal
     with open_instance(settings) as instance:
         _check_known(instance, listing)
         fail_abandoned_runs(instance)
+        take_up_again(instance, listing)  # first: a run that is not begun because of it is forgiven with the others
         forgiven = _forgive_scene(instance, listing, key) if key else forgive(instance, listing)
-        take_up_again(instance, listing)
         daemon = _sensors_run(instance)
     if daemon and not here:
         return Retried(listing=listing, forgiven=forgiven)

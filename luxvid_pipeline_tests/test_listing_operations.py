@@ -24,7 +24,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from typer.testing import CliRunner
 
 from luxvid_pipeline import listing_operations
-from luxvid_pipeline.automation.cancellations import cancelled_at
+from luxvid_pipeline.automation.cancellations import is_ended
 from luxvid_pipeline.cli import app
 from luxvid_pipeline.definitions import build_defs
 from luxvid_pipeline.domain.errors import InputError
@@ -300,10 +300,10 @@ def test_what_was_ended_stays_ended_until_a_retry_though_nothing_ran(tmp_path, m
     monkeypatch.setattr(listing_operations, "_sensors_run", lambda _: True)
     assert cancel(settings, LISTING).ended == ()
     with open_instance(settings) as instance:
-        assert cancelled_at(instance, LISTING) > 0
+        assert is_ended(instance, LISTING, ())
     retry(settings, LISTING, scene="3", board=SilentBoard())
     with open_instance(settings) as instance:
-        assert cancelled_at(instance, LISTING) == 0
+        assert not is_ended(instance, LISTING, ())
 
 
 @pytest.fixture

@@ -30,6 +30,9 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._serdes import deserialize_value, serialize_value
 
+from luxvid_pipeline.automation.cancellations import is_ended
+from luxvid_pipeline.automation.listing_runs import runs_of
+from luxvid_pipeline.domain.progress import ATTEMPT_TAG, LISTING_TAG
 from luxvid_pipeline.ledger.processes import runs_since
 from luxvid_pipeline.media.memory import keep_memory_low
 from luxvid_pipeline.records import quickened
@@ -50,8 +53,15 @@ class WatchedRunLauncher(DefaultRunLauncher):
     """Makes each run a copy of a process that has everything loaded, and knows whether its process is still there."""
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Launch a run, and note on which machine."""
+        """Launch a run, and note on which machine.
+
+        What the progress sensor had asked for while a person ended the listing is not begun.
+        """
         run = context.dagster_run
+        listing = run.tags.get(LISTING_TAG, "")
+        if ATTEMPT_TAG in run.tags and is_ended(self._instance, listing, runs_of(self._instance, listing)):
+            self._instance.report_run_canceled(run, message=f"A person has ended {listing}; then 'luxvid retry'.")
+            return
         self._instance.add_run_tags(run.run_id, {LAUNCHED_TAG: _host()})
         module = _module_of(run)
         process = _FORKS.start(module, self._instance, run.run_id) if module else None

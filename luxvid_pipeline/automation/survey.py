@@ -21,7 +21,7 @@ from luxvid_pipeline.assets.approval import animatic_of
 from luxvid_pipeline.assets.clips import clip_made_from
 from luxvid_pipeline.assets.film import film_made_from
 from luxvid_pipeline.assets.score import score_made_from, score_request
-from luxvid_pipeline.automation.cancellations import cancelled_at
+from luxvid_pipeline.automation.cancellations import is_ended
 from luxvid_pipeline.automation.listing_runs import runs_of
 from luxvid_pipeline.automation.whole_film import MAKE_FILM
 from luxvid_pipeline.domain import errors
@@ -145,7 +145,7 @@ class Surveyor:
             return Survey()  # Its direction is under way, or nobody can tell what is.
         directions = [record for record in records if self._stage(record.dagster_run) == _DIRECTION]
         survey = self._survey(listing, records, directions)
-        if not _is_ended(directions, cancelled_at(self._instance, listing)):
+        if not is_ended(self._instance, listing, directions):
             return survey
         is_done = all(stage.is_done for stage in survey.stages)
         return Survey(told=survey.told if is_done else f"was ended by a person; then 'luxvid retry {listing}'")
@@ -414,12 +414,6 @@ def _is_curable(chain: list[Any]) -> bool:
     kinds = [getattr(errors, each.cls_name or "", None) for each in chain]
     own = [kind for kind in kinds if isinstance(kind, type) and kind is not errors.ScenesFailedError]
     return not own or may_be_cured(own[0])
-
-
-def _is_ended(directions: list[dg.RunRecord], cancelled_at: float) -> bool:
-    """Whether a person has ended a listing's work, and nobody has asked for a new direction since."""
-    asked = (record for record in directions if ATTEMPT_TAG not in record.dagster_run.tags)
-    return cancelled_at > max((record.create_timestamp.timestamp() for record in asked), default=0.0)
 
 
 def _is_left_to_a_terminal(directions: list[dg.RunRecord], run_id: str) -> bool:

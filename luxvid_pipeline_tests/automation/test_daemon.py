@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 import yaml
 from dagster._core.events import EngineEventData
+from dagster._core.launcher import LaunchRunContext
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteJobOrigin,
@@ -25,8 +26,9 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster_shared.record import copy
 
+from luxvid_pipeline.automation.cancellations import keep_cancelled
 from luxvid_pipeline.automation.launcher import LAUNCHED_TAG, WatchedRunLauncher
-from luxvid_pipeline.domain.progress import Urgency, work_tags
+from luxvid_pipeline.domain.progress import ATTEMPT_TAG, Urgency, work_tags
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline_tests.daemon import Daemon, is_at_rest, runs, told, wait_for
 
@@ -208,6 +210,14 @@ def test_the_launcher_knows_which_runs_have_died(queue):
     gone.wait()
     found = [launcher.check_run_worker_health(run).status.value for run in (alive, dead, elsewhere)]
     assert found == ["RUNNING", "FAILED", "FAILED"]
+
+
+def test_what_the_sensor_asked_for_while_a_person_ended_the_listing_is_not_begun(queue):
+    tags = work_tags("villa", "scenes", Urgency.NORMAL) | {ATTEMPT_TAG: "1"}
+    keep_cancelled(queue, "villa")
+    run = queued(queue, tags)
+    queue.run_launcher.launch_run(LaunchRunContext(run, workspace=None))
+    assert queue.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.CANCELED
 
 
 def test_the_packaged_instance_is_the_one_in_the_repository():
