@@ -4,6 +4,7 @@ Belongs here: their arguments and what they print.
 Does not belong here: estimating (``estimates.py``), the ledger (``ledger/``), other commands (``cli.py``).
 """
 
+import asyncio
 import dataclasses
 import json
 from collections import defaultdict
@@ -22,6 +23,7 @@ from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_ba
 
 if TYPE_CHECKING:
     from luxvid_pipeline.ledger.payments import Entry, Event, SqlLedger
+    from luxvid_pipeline.resources.paid_services import PaidServices
 
 _KEY_SHOWN = 12
 
@@ -221,11 +223,17 @@ def settle(
     cost: Annotated[float | None, typer.Option(min=0, max=1e6, help="What it cost in dollars, for 'lost'.")] = None,
     by: Annotated[str, typer.Option(help="Who decides; default: the user of this computer.")] = "",
 ) -> None:
-    """Decide about a request of which nobody can tell whether it was paid for."""
+    """Decide about a request of which nobody can tell whether it was paid for.
+
+    What you found is compared with what the vendor says of it.
+    """
     from luxvid_pipeline.ledger.payments import Decision  # noqa: PLC0415 - with the database
 
-    book = _ledger()
+    services = _services()
+    book = services.ledger
     _history(book, key)
+    if decision is DecisionOption.FOUND and prediction:
+        _check_may_be(services, key, prediction)
     settled = book.settle(
         key,
         Decision(decision.value),
@@ -252,11 +260,33 @@ def _history(book: "SqlLedger", key: str) -> "Sequence[Event]":
     return events
 
 
+def _check_may_be(services: "PaidServices", key: str, prediction: str) -> None:
+    """Return if the vendor's prediction may be the one of a request.
+
+    Raises:
+        BadParameter: The vendor gives nothing out a second time.
+        InputError: It is another one.
+    """
+    from luxvid_pipeline.providers.replicate.left_overs import order_of  # noqa: PLC0415 - loads replicate
+    from luxvid_pipeline.providers.replicate.predictions import check_may_be  # noqa: PLC0415 - beside it
+
+    payment = services.ledger.payment_beginning(key)
+    if payment.vendor != "replicate":
+        raise typer.BadParameter(
+            f"an answer of {payment.vendor} cannot be fetched; settle it as lost, or as never if nothing was billed"
+        )
+    asyncio.run(check_may_be(order_of(payment), services.replicate, prediction))
+
+
 def _ledger() -> "SqlLedger":
+    return _services().ledger
+
+
+def _services() -> "PaidServices":
     from luxvid_pipeline.resources.paid_services import PaidServices  # noqa: PLC0415 - loads SQLAlchemy
     from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
 
-    return PaidServices(Settings.from_environment()).ledger
+    return PaidServices(Settings.from_environment())
 
 
 def _row(row: "Entry") -> dict[str, Any]:

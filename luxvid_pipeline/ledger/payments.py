@@ -199,6 +199,15 @@ class SqlLedger:
             row = _latest(connection, key, lock=False)
             return None if row is None else self._payment(row, ours=False)
 
+    def payment_beginning(self, beginning: str) -> Payment:
+        """Return the row whose key begins so.
+
+        Raises:
+            LedgerError: There is none, or more than one.
+        """
+        with self._database.reading() as connection:
+            return self._payment(connection.execute(_last_attempt(_whole_key(connection, beginning))).one(), ours=False)
+
     def on_rows(self, prediction_ids: Collection[str]) -> frozenset[str]:
         """Return those of the vendor's ids that stand on a row, of any request and any attempt."""
         with self._database.reading() as connection:
@@ -324,7 +333,7 @@ class SqlLedger:
             cost_usd: What it cost in dollars, for ``LOST``; by default what is booked, else what is reserved.
 
         Raises:
-            LedgerError: No such row, or it is in a state in which nothing has to be decided.
+            LedgerError: No such row, or it is in a state in which nothing has to be decided; another row has that id.
         """
         if not by.strip():
             raise LedgerError("a decision needs the name of the person who takes it")
@@ -334,6 +343,7 @@ class SqlLedger:
             is_open = state is PaymentState.UNKNOWN or (state in UNDER_WAY and self._is_abandoned(row))
             values: dict[str, Any] = {"owner": ""}
             if decision is Decision.FOUND and is_open and prediction_id:
+                _check_is_free(connection, row, prediction_id)
                 values |= {"state": PaymentState.SUBMITTED.value, "prediction_id": prediction_id}
             elif decision is Decision.LOST and (is_open or state is PaymentState.DELIVERED):
                 booked = row.reserved_ticks if row.cost_ticks is None else row.cost_ticks
@@ -580,8 +590,12 @@ class SqlLedger:
 
 
 def _latest(connection: sa.Connection, key: str, *, lock: bool = True) -> sa.Row[Any] | None:
-    query = sa.select(payments).where(payments.c.key == key).order_by(payments.c.attempt.desc()).limit(1)
+    query = _last_attempt(key)
     return connection.execute(query.with_for_update() if lock else query).first()
+
+
+def _last_attempt(key: str) -> sa.Select[Any]:
+    return sa.select(payments).where(payments.c.key == key).order_by(payments.c.attempt.desc()).limit(1)
 
 
 def _known(connection: sa.Connection, key: str) -> sa.Row[Any]:
@@ -601,6 +615,16 @@ def _whole_key(connection: sa.Connection, beginning: str) -> str:
 
 def _is(row: sa.Row[Any]) -> sa.ColumnElement[bool]:
     return (payments.c.key == row.key) & (payments.c.attempt == row.attempt)
+
+
+def _check_is_free(connection: sa.Connection, row: sa.Row[Any], prediction_id: str) -> None:
+    """Raise where a prediction stands on another row: it would be paid for, and shown, as two."""
+    has_it = (payments.c.prediction_id == prediction_id) & ~_is(row)
+    other = connection.execute(sa.select(payments).where(has_it).limit(1)).first()
+    if other is not None:
+        raise LedgerError(
+            f"{_name(row)}: prediction {prediction_id} belongs to {_name(other)}; give the id of this one"
+        )
 
 
 def _failed(cost_ticks: int) -> dict[str, Any]:

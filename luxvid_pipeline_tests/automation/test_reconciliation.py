@@ -9,9 +9,11 @@ from decimal import Decimal
 import dagster as dg
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from luxvid_pipeline.automation.reconciliation import reconcile_ledger_job, settle_left_overs
 from luxvid_pipeline.automation.schedules import reconcile_schedule
+from luxvid_pipeline.cli import app
 from luxvid_pipeline.domain.payments import Account, Estimate, PaidRequest, PaymentState
 from luxvid_pipeline.domain.pricing import hardware_price
 from luxvid_pipeline.ledger.payments import SqlLedger
@@ -68,19 +70,24 @@ def instance(tmp_path):
         yield instance
 
 
-def left_behind(services, order, *, accepted=True, heard=True):
-    """Leave a row as a killed process does: written down as leaving, or as sent; returns the prediction."""
-    desk, key = services.replicate, order.request.key
+def sent(services, order):
+    """Have the vendor make what an order asks for, whatever the ledger says."""
 
     async def send():
-        async with desk.api.session() as api:
+        async with services.replicate.api.session() as api:
             urls = {name: await api.upload(file.path, file.content_type) for name, file in order.files.items()}
             given = {name: urls.get(value, value) for name, value in order.request.input.items()}
-            return await api.create(order.request.model, "", given)
+            return await api.create(order.request.model, order.request.version, given)
 
+    return asyncio.run(send())
+
+
+def left_behind(services, order, *, accepted=True, heard=True):
+    """Leave a row as a killed process does: written down as leaving, or as sent; returns the prediction."""
+    key = order.request.key
     services.ledger.claim(order.request)
     services.ledger.submitting(key)
-    made = asyncio.run(send()) if accepted else None
+    made = sent(services, order) if accepted else None
     if made is not None and heard:
         services.ledger.submitted(key, made.id)
     services.ledger.let_go([key])
@@ -223,6 +230,62 @@ def test_a_vendor_that_refuses_the_key_is_asked_once_and_no_row_changes(services
     assert len(sim.log.entries(event="get")) - asked_before < 6
     assert {state(services, order).state for order in orders} == {PaymentState.SUBMITTED}
     assert KEY not in "".join(map(str, told))
+
+
+@pytest.mark.parametrize(
+    ("named", "why_not"),
+    [
+        pytest.param("its own", "", id="its-own"),
+        pytest.param("with its input forgotten", "", id="its-own-with-its-input-forgotten"),
+        pytest.param("of another prompt", "was asked for something else", id="another-input"),
+        pytest.param("of another model", "is of google/veo-3.1;", id="another-model"),
+        pytest.param("p1", "does not know prediction p1", id="nobodys"),
+        pytest.param("of another row", "belongs to", id="another-rows"),
+    ],
+)
+def test_what_a_person_says_was_found_is_compared_with_the_vendors_word(named, why_not, services, settings, sim, photo):
+    order = veo_order(photo)
+    made = left_behind(services, order, heard=False)
+    services.ledger.adopt(order.request.key)
+    services.ledger.unknown(order.request.key, "its input can no longer be read")
+    named_id = made.id if named in {"its own", "with its input forgotten"} else named
+    if named == "with its input forgotten":
+        sim.predictions[made.id].removed = True
+    elif named == "of another prompt":
+        named_id = left_behind(services, veo_order(photo, "a wild pool"), heard=False).id
+    elif named == "of another model":
+        named_id = sent(services, replace(order, request=replace(order.request, model="google/veo-3.1"))).id
+    elif named == "of another row":
+        named_id = sent(services, order).id
+        other = veo_order(photo, "a wild pool")
+        left_behind(services, other, accepted=False)
+        services.ledger.adopt(other.request.key)
+        services.ledger.submitted(other.request.key, named_id)
+    command = ["ledger", "settle", order.request.key[:12], "found", "--prediction", named_id, "--because", "I looked"]
+    env = {"LUXVID_HOME": str(settings.home), "REPLICATE_API_TOKEN": KEY, "REPLICATE_BASE_URL": sim.base_url}
+    done = CliRunner().invoke(app, command, env=env)
+    if why_not:
+        assert why_not in str(done.exception or done.output)
+        assert state(services, order).state is PaymentState.UNKNOWN
+    else:
+        assert (done.exit_code, state(services, order).prediction_id) == (0, named_id)
+
+
+def test_an_answer_of_a_language_model_is_never_found_again(services, settings):
+    request = PaidRequest(
+        vendor="xai",
+        model="grok-4.3",
+        input={},
+        account=Account(listing="villa"),
+        estimate=Estimate(low_usd=Decimal(0), high_usd=Decimal(1)),
+    )
+    services.ledger.claim(request)
+    services.ledger.submitting(request.key)
+    services.ledger.let_go([request.key])
+    command = ["ledger", "settle", request.key, "found", "--prediction", "p1", "--because", "I looked"]
+    done = CliRunner().invoke(app, command, env={"LUXVID_HOME": str(settings.home)})
+    assert done.exit_code == 2
+    assert services.ledger.payment(request.key).state is PaymentState.SUBMITTING
 
 
 def test_where_nothing_was_ever_paid_for_no_ledger_is_made(instance, tmp_path, settings):

@@ -31,6 +31,7 @@ from weakref import WeakKeyDictionary
 from luxvid_pipeline.domain.errors import (
     BadKeyError,
     DamagedMediaError,
+    InputError,
     LedgerError,
     LuxVidError,
     MediaError,
@@ -282,6 +283,21 @@ async def settle_left_over(order: Order, desk: Desk, *, cancel: bool = False) ->
     """
     async with _alone_with(order.request.key), desk.api.session() as api:
         return await _LeftOver(order, desk, api, ignore_progress).settle(cancel=cancel)
+
+
+async def check_may_be(order: Order, desk: Desk, prediction_id: str) -> None:
+    """Return if a prediction that a person names may be what became of a request; its row is left as it is.
+
+    Raises:
+        InputError: The vendor does not know it, or it certainly is another one.
+        ProviderError: The vendor does not answer, or refuses the key.
+        LedgerError: The ledger cannot be read.
+    """
+    try:
+        async with desk.api.session() as api:
+            await _Case(order, desk, api, ignore_progress).check_may_be(prediction_id)
+    except VendorFailureError as failure:
+        raise failure.as_error(order.doing) from failure
 
 
 class _TryAgainError(Exception):
@@ -587,6 +603,28 @@ class _Case:
             elif f"sha256:{found}" != wanted:
                 return False
         return None if unclear else True
+
+    async def check_may_be(self, prediction_id: str) -> None:
+        """As the function of this name."""
+        try:
+            prediction = await self._api.safely(lambda: self._api.get(prediction_id))
+        except VendorFailureError as failure:
+            if failure.kind is not Kind.NOT_FOUND:
+                raise
+            raise InputError(
+                f"{self._order.doing}: the vendor does not know prediction {prediction_id}; copy the id from its "
+                "dashboard, and set the key of the account that made it"
+            ) from failure
+        request = self._order.request
+        if not _same_model(prediction, request):
+            made = prediction.model or prediction.version
+            raise InputError(f"{self._order.doing}: prediction {prediction_id} is of {made}; give the id of this one")
+        # The vendor forgets inputs within the hour: of such a one the model alone can be told, and the person's word.
+        if prediction.input and await self._same_input(request.input, prediction.input) is False:
+            raise InputError(
+                f"{self._order.doing}: prediction {prediction_id} was asked for something else (its input is another); "
+                "give the id of this one"
+            )
 
     # ---- following -----------------------------------------------------------------------------------------------
 
