@@ -9,9 +9,9 @@ what Slack, Mattermost and Discord's ``/slack`` addresses show. Slack's own inco
 Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 """
 
-import asyncio
 import re
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,6 +28,9 @@ STRUCK_OUT = "[secret]"
 _PAUSE_S = 0.3
 _LEAVE_S = 0.2
 """After the deadline, for what was sent to say what became of it."""
+_AT_ONCE = 4
+_SENDING = threading.BoundedSemaphore(_AT_ONCE)
+"""Those of a process that are on their way, or hang in the look-up of a name."""
 _LONGEST = 1500
 _PATTERNS = tuple(
     re.compile(pattern)
@@ -103,8 +106,17 @@ class Webhook:
             return "LUXVID_ALERT_URL is not set"
         clean = Alert(**{name: self._clean(value) for name, value in asdict(alert).items()})
         told: list[str] = []
-        # Looking up a host's name cannot be cancelled, and the end of an event loop waits for it.
-        sending = threading.Thread(target=lambda: told.append(self._sent(clean)), name="alert", daemon=True)
+
+        def sent() -> None:
+            try:
+                told.append(self._sent(clean))
+            finally:
+                _SENDING.release()
+
+        if not _SENDING.acquire(blocking=False):
+            return f"{_AT_ONCE} earlier alerts still wait for the webhook: see whether its host's name can be looked up"
+        # Looking up a host's name cannot be cancelled: it is left to itself, and no process waits for it at its end.
+        sending = threading.Thread(target=sent, name="alert", daemon=True)
         sending.start()
         sending.join(self._deadline_s + _LEAVE_S)
         return told[0] if told else self._too_late
@@ -115,37 +127,47 @@ class Webhook:
 
     def _sent(self, alert: Alert) -> str:
         try:
-            body = _for_slack(alert) if _is_slack(self._url) else asdict(alert)
-            return asyncio.run(self._posted(body))
-        except TimeoutError:
+            return self._posted(_for_slack(alert) if _is_slack(self._url) else asdict(alert))
+        except httpx.TimeoutException:
             return self._too_late
         except Exception as error:
             return self._clean(f"the webhook cannot be used: {type(error).__name__}: {error}")
 
+    def _posted(self, body: dict[str, Any]) -> str:
+        ends = time.monotonic() + self._deadline_s
+        why = ""
+
+        def in_time(step: str, _info: dict[str, Any]) -> None:
+            # What was told to be too late is sent again by a later tick, so a look-up that ends then sends nothing.
+            if step.endswith("send_request_headers.started") and time.monotonic() > ends:
+                raise httpx.ConnectTimeout(self._too_late)
+
+        with httpx.Client(trust_env=False) as client:
+            for pause_s in (0.0, _PAUSE_S):
+                time.sleep(pause_s)
+                left_s = ends - time.monotonic()
+                if left_s <= 0:
+                    return self._too_late
+                try:
+                    # No redirect is followed: the address is the one that was set. Its words are not waited for.
+                    with client.stream(
+                        "POST", self._url, json=body, timeout=left_s, extensions={"trace": in_time}
+                    ) as answer:
+                        status = answer.status_code
+                except httpx.TimeoutException:
+                    raise
+                except httpx.TransportError as error:
+                    why = f"the webhook cannot be reached: {type(error).__name__}"
+                    continue
+                if httpx.codes.is_success(status):
+                    return ""
+                why = f"the webhook answered HTTP {status}"
+                if status < 500 and status != httpx.codes.TOO_MANY_REQUESTS:
+                    break
+        return why
+
     def _clean(self, text: str) -> str:
         return without_secrets(text, self._secrets)
-
-    async def _posted(self, body: dict[str, Any]) -> str:
-        async with asyncio.timeout(self._deadline_s), _client(self._deadline_s) as client:
-            why = ""
-            for pause_s in (0.0, _PAUSE_S):
-                await asyncio.sleep(pause_s)
-                try:
-                    # No redirect is followed: the address is the one that was set.
-                    answer = await client.post(self._url, json=body)
-                except httpx.TransportError as error:
-                    why = self._clean(f"the webhook cannot be reached: {type(error).__name__}")
-                    continue
-                if answer.is_success:
-                    return ""
-                why = f"the webhook answered HTTP {answer.status_code}"
-                if answer.status_code < 500 and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
-                    break
-            return why
-
-
-def _client(deadline_s: float) -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=deadline_s, trust_env=False)
 
 
 def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
