@@ -48,16 +48,52 @@ def spend_report(context: dg.AssetExecutionContext, ledger: dg.ResourceParam[Sql
     chart = bar_chart(title, _bars_by_listing(rows), nothing="Nothing was asked of a paid service.")
     context.add_output_metadata(
         {
-            "cost_usd": float(spent),
-            "reserved_usd": float(reserved),
-            "requests": sum(row.requests for row in rows),
-            "delivered": sum(row.delivered for row in rows),
-            "failed": sum(row.failed for row in rows),
+            **_figures(rows),
             "day_is_over": day < datetime.now(UTC).date().isoformat(),
             **preview(f"{as_markdown(chart, title)}\n\n{_spending_table(rows)}"),
         }
     )
     return to_table(rows, Spending)
+
+
+def outdated_days(instance: dg.DagsterInstance, ledger: SqlLedger) -> set[str]:
+    """Return the days of which the ledger says something else than their last report, or that have none.
+
+    What was asked for on a day may be booked, settled or given up long after it. Days before the ledger's first are
+    another ledger's: their reports are all that is left of it here.
+    """
+    rows_of: dict[str, list[Spending]] = defaultdict(list)
+    for row in [] if ledger.is_new else ledger.spending():
+        rows_of[row.day].append(row)
+    reported = _reported(instance)
+    days = rows_of.keys() | {day for day in reported if rows_of and day >= min(rows_of)}
+    return {day for day in days if reported.get(day) != _figures(rows_of.get(day, ()))}
+
+
+def _reported(instance: dg.DagsterInstance) -> dict[str, dict[str, Any]]:
+    """The figures of each day's last report."""
+    key = dg.AssetKey("spend_report")
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    latest = list(instance.event_log_storage.get_latest_storage_id_by_partition(key, kind).values())
+    if not latest:
+        return {}
+    wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=latest)
+    reports = [record.asset_materialization for record in instance.fetch_materializations(wanted, len(latest)).records]
+    return {
+        str(report.partition): {name: report.metadata[name].value for name in _figures(()) if name in report.metadata}
+        for report in reports
+        if report is not None
+    }
+
+
+def _figures(rows: Sequence[Spending]) -> dict[str, float]:
+    return {
+        "cost_usd": float(_sum(row.cost_usd for row in rows)),
+        "reserved_usd": float(_sum(row.reserved_usd for row in rows)),
+        "requests": sum(row.requests for row in rows),
+        "delivered": sum(row.delivered for row in rows),
+        "failed": sum(row.failed for row in rows),
+    }
 
 
 @dg.asset(group_name=GROUP, kinds={"polars"}, owners=OWNERS, code_version="1", io_manager_key="table_io")

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from luxvid_pipeline.assets.accounts import outdated_days
 from luxvid_pipeline.automation.jobs import report_spend_job
 from luxvid_pipeline.automation.reconciliation import left_over, reconcile_ledger_job
 from luxvid_pipeline.automation.retention import retire_listings_job
@@ -17,8 +18,9 @@ from luxvid_pipeline.partitions import day_partitions
 from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.settings import Settings
 
-# Whatever was asked before midnight has an answer by then, or never gets one.
+# Most of what was asked before midnight has an answer by then; what is booked later is reported the night after.
 _SPEND_AT = "20 0 * * *"
+_MOST_REPORTS = 30
 _RETIRE_AT = "30 3 * * *"
 
 
@@ -28,14 +30,23 @@ _RETIRE_AT = "30 3 * * *"
     cron_schedule=_SPEND_AT,
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every night at 00:20 UTC: what yesterday's paid requests cost.",
+    description="Every night at 00:20 UTC: what yesterday's paid requests cost, and earlier days booked anew since.",
 )
-def daily_spend_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Request the report of the day that has just ended."""
-    day = (context.scheduled_execution_time - timedelta(days=1)).date().isoformat()
-    if day not in day_partitions.get_partition_keys(current_time=context.scheduled_execution_time):
-        return dg.SkipReason(f"{day} is before the first day that is reported on")
-    return dg.RunRequest(run_key=day, partition_key=day)
+def daily_spend_schedule(
+    context: dg.ScheduleEvaluationContext, paid_services: dg.ResourceParam[PaidServices]
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Request the report of the day that has just ended, and of those whose report no longer says what is booked."""
+    at = context.scheduled_execution_time
+    yesterday = (at - timedelta(days=1)).date().isoformat()
+    known = set(day_partitions.get_partition_keys(current_time=at))
+    if yesterday not in known:
+        return dg.SkipReason(f"{yesterday} is before the first day that is reported on")
+    outdated = {day for day in outdated_days(context.instance, paid_services.ledger) & known if day < yesterday}
+    again = sorted(outdated, reverse=True)[:_MOST_REPORTS]
+    return [
+        dg.RunRequest(run_key=yesterday, partition_key=yesterday),
+        *(dg.RunRequest(run_key=f"{day}, again after {yesterday}", partition_key=day) for day in again),
+    ]
 
 
 @dg.schedule(

@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from luxvid_pipeline.assets.accounts import outdated_days
 from luxvid_pipeline.assets.metadata import engine_facts
 from luxvid_pipeline.domain.payments import PaymentState
 from luxvid_pipeline.domain.ports import Engine
@@ -134,3 +135,27 @@ def test_tables_are_the_same_with_and_without_rows(studio, paid):
 
 def test_today_can_be_reported_on_before_it_is_over():
     assert day_partitions.has_partition_key(datetime.now(UTC).date().isoformat())
+
+
+def test_a_day_that_is_booked_anew_after_its_report_is_outdated_until_it_is_reported_again(studio, paid, tmp_path):
+    def outdated():
+        return outdated_days(studio.instance, paid)
+
+    for day in (DAY, THE_DAY_AFTER):
+        studio.run("report_spend_job", partition=day)
+    assert not outdated()
+    another = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    brought_to(another, PaymentState.DELIVERED, asked("8"))
+    assert {DAY, THE_DAY_AFTER}.isdisjoint(outdated_days(studio.instance, another))
+    another.close()
+    late = next(row.payment for row in paid.rows(day=DAY) if row.payment.state is PaymentState.SUBMITTED)
+    paid.failed(late.key, "the vendor gave it up", may_retry=True)
+    assert outdated() == {DAY}
+    studio.run("report_spend_job", partition=DAY)
+    assert not outdated()
+    paid.claim(asked("7"))
+    assert outdated() == {THE_DAY_AFTER}
+    studio.run("report_spend_job", partition=THE_DAY_AFTER)
+    paid.release(asked("7").key)
+    assert outdated() == {THE_DAY_AFTER}
+    studio.run("report_spend_job", partition=THE_DAY_AFTER)

@@ -5,18 +5,21 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from luxvid_pipeline.automation import schedules
 from luxvid_pipeline.automation.alerts import ALERT_SENSORS
 from luxvid_pipeline.automation.reconciliation import reconcile_ledger_job
 from luxvid_pipeline.automation.retention import retire_listings_job
 from luxvid_pipeline.automation.schedules import SCHEDULES, daily_spend_schedule
 from luxvid_pipeline.definitions import ASSETS
 from luxvid_pipeline.resources.catalogue import build_resources
+from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.settings import Settings
+from luxvid_pipeline_tests.records import open_records
 
 
 @pytest.fixture(scope="module")
-def instance():
-    with dg.DagsterInstance.ephemeral() as instance:
+def instance(tmp_path_factory):
+    with open_records(tmp_path_factory.mktemp("dagster")) as instance:
         yield instance
 
 
@@ -33,10 +36,15 @@ def defs():
 
 
 @pytest.fixture
-def asked(instance, defs):
+def asked(instance, defs, tmp_path):
+    services = PaidServices(Settings.from_environment({"LUXVID_HOME": str(tmp_path)}))
+
     def tick(at):
         with dg.build_schedule_context(
-            instance=instance, scheduled_execution_time=at, repository_def=defs.get_repository_def()
+            instance=instance,
+            scheduled_execution_time=at,
+            repository_def=defs.get_repository_def(),
+            resources={"paid_services": services},
         ) as context:
             return daily_spend_schedule.evaluate_tick(context)
 
@@ -54,6 +62,15 @@ def asked(instance, defs):
 def test_each_night_the_day_that_ended_is_reported_once(asked, at, day):
     (request,) = asked(at).run_requests
     assert (request.partition_key, request.run_key) == (day, day)
+
+
+def test_each_night_days_that_were_booked_anew_since_their_report_are_reported_again(asked, monkeypatch):
+    days = {"2026-10-31", "2026-11-02", "2026-11-05", "2026-11-09", "2026-11-10"}
+    monkeypatch.setattr(schedules, "outdated_days", lambda *_: days)
+    requests = asked(datetime(2026, 11, 10, 0, 20, tzinfo=UTC)).run_requests
+    assert [request.partition_key for request in requests] == ["2026-11-09", "2026-11-05", "2026-11-02"]
+    following = asked(datetime(2026, 11, 11, 0, 20, tzinfo=UTC)).run_requests
+    assert not {request.run_key for request in requests} & {request.run_key for request in following}
 
 
 def test_days_before_the_first_are_not_reported(asked):
