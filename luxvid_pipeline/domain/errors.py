@@ -132,7 +132,7 @@ class RetryableProviderError(ProviderError):
 
 
 class ResultWaitsError(RetryableProviderError):
-    """The vendor took it and will be paid, but its result could not be had now: a later run fetches it."""
+    """The vendor took it, or may have, but its result could not be had now: a later run goes on from there."""
 
 
 class PermanentProviderError(ProviderError):

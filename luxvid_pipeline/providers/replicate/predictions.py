@@ -244,7 +244,7 @@ async def deliver(order: Order, desk: Desk, progress: Progress = ignore_progress
     Raises:
         BudgetExceededError: It does not fit; nothing was sent.
         UnknownPaymentError: It may have been paid for and nobody can tell.
-        ResultWaitsError: It was taken and could not be had now; calling again fetches it.
+        ResultWaitsError: It was taken, or may have been, and could not be had now; calling again goes on from there.
         ProviderError: The vendor could not or would not make it.
         LedgerError: The ledger cannot be written; nothing is sent without it.
         StorageError: The result could not be kept.
@@ -257,7 +257,9 @@ async def deliver(order: Order, desk: Desk, progress: Progress = ignore_progress
         except VendorFailureError as failure:
             error = failure.as_error(order.doing)
             row = await _step(desk.ledger.payment, order.request.key)
-            if row is not None and row.state in {PaymentState.SUBMITTED, PaymentState.FINISHED}:
+            if row is not None and row.state is PaymentState.SUBMITTING:
+                error = ResultWaitsError(f"{error}; it may have been taken, and the next run asks the vendor again")
+            elif row is not None and row.state in _IN_TRANSIT:
                 error = ResultWaitsError(f"{error}; it is paid for, and the next run fetches it")
             raise error from failure
 

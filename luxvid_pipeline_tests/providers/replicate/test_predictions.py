@@ -480,6 +480,19 @@ def test_a_result_that_was_not_fetched_within_the_hour_is_said_to_be_lost(sim, p
     assert row(desk, order).cost_usd == Decimal("0.4")
 
 
+def test_what_may_have_been_taken_waits_for_the_vendors_list_and_lets_nobody_else_be_paid(sim, photo, tmp_path):
+    patience = Patience(**{**_fields(NO_PATIENCE), "safe_s": 0.1})
+    impatient, order = desk_for(sim.base_url, tmp_path, patience=patience), veo_order(photo)
+    _sent_by_a_process_that_died(sim, order, impatient, accepted=True, prediction_id=False)
+    sim.script.on("list", script.html(500), times=None)
+    with pytest.raises(ResultWaitsError, match="it may have been taken, and the next run asks the vendor again"):
+        run(order, impatient)
+    assert row(impatient, order).state is PaymentState.SUBMITTING
+    sim.script.clear()
+    assert run(order, desk_for(sim.base_url, tmp_path)).requests == 0
+    assert sim.counters()["accepted"] == 1
+
+
 def test_a_finished_prediction_is_only_fetched(sim, photo, tmp_path):
     patience = Patience(**{**_fields(NO_PATIENCE), "backoff_most_s": 4000.0, "backoff_first_s": 4000.0})
     impatient, order = desk_for(sim.base_url, tmp_path, patience=patience), veo_order(photo)
