@@ -21,30 +21,35 @@ if TYPE_CHECKING:
 
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Listing key.")]
 ByOption = Annotated[str, typer.Option(metavar="NAME", help="Who decides; default: the user of this computer.")]
+PlanOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID", help="Only if the plan is still this one, as 'luxvid status' names it; else exit code 2."
+    ),
+]
 
-_PLAN_SHOWN = 12
 
-
-def approve(listing: KeyArgument, by: ByOption = "", as_json: JsonOption = False) -> None:
+def approve(listing: KeyArgument, plan: PlanOption = None, by: ByOption = "", as_json: JsonOption = False) -> None:
     """Approve exactly the plan that lies there now: its photos, prompts and engines.
 
-    Any later change of these asks again.
+    Any later change of these asks again. With --plan, a plan made since you looked is not approved.
     """
     from luxvid_pipeline.domain.approvals import Verdict  # noqa: PLC0415 - with the database
 
-    _decide(listing, Verdict.APPROVED, by, "", as_json=as_json)
+    _decide(listing, Verdict.APPROVED, plan, by, "", as_json=as_json)
 
 
 def reject(
     listing: KeyArgument,
     because: Annotated[str, typer.Option(help="Why; kept, and told to whoever goes on.")],
+    plan: PlanOption = None,
     by: ByOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Reject the plan that lies there now, with the reason; nothing is made of it."""
     from luxvid_pipeline.domain.approvals import Verdict  # noqa: PLC0415 - with the database
 
-    _decide(listing, Verdict.REJECTED, by, because, as_json=as_json)
+    _decide(listing, Verdict.REJECTED, plan, by, because, as_json=as_json)
 
 
 def direct(
@@ -88,14 +93,14 @@ def direct(
         out.print("       (the note is kept; a hosted writer reads it whole)")
 
 
-def _decide(listing: str, verdict: "Verdict", by: str, because: str, *, as_json: bool) -> None:
+def _decide(listing: str, verdict: "Verdict", plan: str | None, by: str, because: str, *, as_json: bool) -> None:
     from luxvid_pipeline.assets.deciding import decide, matter_of  # noqa: PLC0415 - loads Dagster
     from luxvid_pipeline.domain.keys import check_listing_key  # noqa: PLC0415 - beside it
     from luxvid_pipeline.resources.approvals import opened_approvals  # noqa: PLC0415 - loads SQLAlchemy
     from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
 
     with opened_approvals(Settings.from_environment()) as approvals:
-        matter = matter_of(approvals, check_listing_key(listing))
+        matter = matter_of(approvals, check_listing_key(listing), plan)
         decision = decide(approvals, matter, verdict, by=by or user_name(), because=because)
     if as_json:
         typer.echo(json.dumps(_values(decision, matter), indent=2))
@@ -120,7 +125,7 @@ def show_matter(matter: "Matter", *, marked: Collection[str] = ()) -> None:
     makers = f"clips by {','.join(plan.engines['clips'])}, score by {','.join(plan.engines['score'])}"
     version = plan.storyboard.version
     out.print(
-        f"Plan   {plan.listing} {plan.digest[:_PLAN_SHOWN]} (storyboard {version}): {len(requests)} scenes, "
+        f"Plan   {plan.listing} {plan.name} (storyboard {version}): {len(requests)} scenes, "
         f"{seconds:g} s, {escape(makers)}"
     )
     for request in requests:

@@ -57,6 +57,7 @@ class ListingStatus:
         folder: That folder's name; ``listing`` is then the key it would have.
         approval: ``not_needed``, ``missing``, ``approved`` or ``rejected``, of the plan as it is now; empty before
             there is one.
+        plan: That plan's digest; empty before there is one. ``luxvid approve --plan`` takes it.
     """
 
     listing: str
@@ -74,6 +75,7 @@ class ListingStatus:
     arriving: str = ""
     folder: str = ""
     approval: str = ""
+    plan: str = ""
 
 
 def statuses(settings: Settings, listing: str | None = None) -> list[ListingStatus]:
@@ -161,10 +163,12 @@ class _Reader:
     def status(self, listing: str) -> ListingStatus:
         store, tables, damage = self._store, TableIOManager(self._store), ""
         photos, pairs = tables.earlier("listing_photos", listing), tables.earlier("scene_pairs", listing)
-        approval = ""
+        approval, digest = "", ""
         try:
             tables.load_partition("listing_photos", listing, missing_ok=True)
-            approval = self._approvals.state(listing).value if pairs is not None else ""
+            plan = self._approvals.plan(listing) if pairs is not None else None
+            if plan is not None:
+                approval, digest = self._approvals.state(listing, plan).value, plan.digest
         except LuxVidError as error:  # one listing's damage is told at its row
             damage = str(error)
         records = from_table(photos, PhotoRecord) if photos is not None else []
@@ -184,6 +188,7 @@ class _Reader:
             waits=() if working else (damage,) if damage else self._waits(listing),
             last_run=_named(runs[-1]) if runs else None,
             approval=approval,
+            plan=digest,
         )
 
     def _address(self, asset: str, listing: str) -> str | None:

@@ -196,10 +196,12 @@ class Approval:
 
     Attributes:
         state: Of the plan as it is now.
+        plan: That plan's name, which is the one the page shows.
         decisions: Everything that was ever decided on the listing, oldest first.
     """
 
     state: ApprovalState
+    plan: str
     decisions: tuple[Decision, ...]
 
 
@@ -301,7 +303,7 @@ def review_on(instance: dg.DagsterInstance, settings: Settings, listing: str) ->
     store = MediaStore(settings.media, settings.cache)
     gathered = _Gathering(store, listing)
     checks = tuple(_checks(instance, listing))
-    return gathered.review(checks, tuple(_spent(settings, listing)), _approval(settings, store, listing))
+    return gathered.review(checks, tuple(_spent(settings, listing)), _approval(settings, gathered))
 
 
 class _Gathering:
@@ -655,11 +657,13 @@ def _spent(settings: Settings, listing: str) -> Iterator[Spent]:
     yield from (sums[place] for place in sorted(sums))
 
 
-def _approval(settings: Settings, store: MediaStore, listing: str) -> Approval:
+def _approval(settings: Settings, found: _Gathering) -> Approval:
     kept = SqlApprovals(settings.database_url)
     try:
-        state = ListingApprovals(settings, store, kept).state(listing)
-        return Approval(state=state, decisions=tuple(kept.history(listing)))
+        approvals = ListingApprovals(settings, found.store, kept)
+        plan = approvals.plan_of(found.listing, found.board, list(found.pairs.values()))
+        state = approvals.state(found.listing, plan)
+        return Approval(state=state, plan=plan.name, decisions=tuple(kept.history(found.listing)))
     finally:
         kept.close()
 

@@ -87,6 +87,9 @@ def page(review: Review, *, beside: Path | None = None) -> str:
             generated=list(dict.fromkeys(each.engine for each in generated)),
             generated_scenes=[each.title.lower() for each in generated],
             approval=_APPROVAL[review.approval.state],
+            decide=f"luxvid approve {review.listing} --plan {review.approval.plan}"
+            if review.approval.state is ApprovalState.MISSING
+            else "",
             decisions=[_decision(each) for each in review.approval.decisions],
             shown=sum(len(each.pair.photos) for each in review.scenes),
             brief=_brief(review),

@@ -126,7 +126,7 @@ def made_up_review(film: bytes, *, scenes: int = 4, word: str = "") -> Review:
                 reserved_usd=Decimal(0),
             ),
         ),
-        approval=Approval(state=ApprovalState.APPROVED, decisions=(decision,)),
+        approval=Approval(state=ApprovalState.APPROVED, plan="0123456789ab", decisions=(decision,)),
         warnings=(f"Arrival: x/y failed, made by local instead {word}",),
         disclosures=(f"Arrival: extended to 16:9 by x/z {word}",),
     )

@@ -1,6 +1,7 @@
 """A person directs from the terminal: what is printed, what is kept, which exit codes follow."""
 
 import json
+import re
 
 import pytest
 
@@ -27,6 +28,7 @@ def test_a_film_waits_is_directed_is_approved_and_is_made(luxvid, folder, tmp_pa
     animatic = tmp_path / "home/media/animatic/casa/animatic.mp4"
     assert code == 3
     assert f"casa: its plan waits for approval: look at {animatic} (the film is estimated at $0.00)" in said
+    (looked_at,) = re.findall("'luxvid approve casa --plan ([0-9a-f]{12})'", said)
     assert inspect_film(animatic).duration_s == 4
 
     code, told, _ = luxvid("direct", "casa", "--scene", "2", "--note", "another photo", "--by", "ana", "--json")
@@ -34,13 +36,22 @@ def test_a_film_waits_is_directed_is_approved_and_is_made(luxvid, folder, tmp_pa
     assert (code, noted["version"], noted["scenes_with_other_photos"]) == (0, 2, ["2-bedroom"])
     assert noted["note"]["note"]["by"] == "ana"
 
-    code, told, _ = luxvid("reject", "casa", "--because", "the second bedroom is dull", "--by", "ben")
+    for verdict in (["approve"], ["reject", "--because", "dull"]):
+        code, told, said = luxvid(*verdict, "casa", "--plan", looked_at)
+        assert (code, told, said.count("\n")) == (2, "", 1), said
+        assert f"casa: its plan is {noted['plan'][:12]} now, not {looked_at}; look at it" in said
+    code, _, said = luxvid("approve", "casa", "--plan", "")  # a variable of a shell that is not set
+    assert (code, "name at least 12 of its characters" in said) == (2, True)
+    assert json.loads(luxvid("status", "casa", "--json")[1])[0]["approval"] == "missing"
+
+    named = ("--plan", noted["plan"][:12])
+    code, told, _ = luxvid("reject", "casa", *named, "--because", "the second bedroom is dull", "--by", "ben")
     assert code == 0
     assert "Rejected by ben" in told
     code, _, said = luxvid("render", folder)
     assert (code, "rejected by ben: the second bedroom is dull." in said) == (3, True)
 
-    code, told, _ = luxvid("approve", "casa", "--by", "ana")
+    code, told, _ = luxvid("approve", "casa", *named, "--by", "ana")
     assert code == 0
     for words in (
         "2 scenes, 4 s, clips by local",

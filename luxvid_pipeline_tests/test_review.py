@@ -18,8 +18,9 @@ from luxvid_pipeline.domain.errors import DamagedMediaError, InputError, Storage
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.ledger.approvals import SqlApprovals
 from luxvid_pipeline.media.probe import probe_video
-from luxvid_pipeline.resources.approvals import ListingApprovals
+from luxvid_pipeline.resources.approvals import ListingApprovals, opened_approvals
 from luxvid_pipeline.review import _package_group, review_on
+from luxvid_pipeline.review_page import page
 from luxvid_pipeline_tests.conftest import open_studio
 
 pytestmark = pytest.mark.usefixtures("quick_pictures", "quick_ledger")
@@ -115,6 +116,15 @@ def test_decisions_are_shown_with_the_state_of_the_plan_as_it_is_now(directed):
     found = gather(directed)
     assert [(each.by, each.because) for each in found.approval.decisions] == [("Ada", "too dark")]
     assert found.approval.state is ApprovalState.NOT_NEEDED
+
+
+def test_the_page_names_the_plan_it_shows(directed):
+    directed.environment["LUXVID_APPROVAL"] = "required"
+    found = gather(directed)
+    assert found.approval.state is ApprovalState.MISSING
+    assert f"luxvid approve villa-test --plan {found.approval.plan}<" in page(found)
+    with opened_approvals(directed.settings) as approvals:
+        approvals.required_plan("villa-test").check_is(found.approval.plan)
 
 
 def test_an_unknown_listing_is_told_with_those_there_are(studio):

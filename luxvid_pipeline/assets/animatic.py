@@ -178,7 +178,7 @@ def _page(path: Path, plan: Plan, requests: list[ClipRequest], timeline: Timelin
         rows.append(f"| {title} | {line.engine} | {told_price(line.price)} | {told_most(line.price)} | {line.note} |")
     listing = plan.listing
     told = (
-        f"The film is {told_range(total(lines))}. `luxvid approve {listing}`, "
+        f"The film is {told_range(total(lines))}. `luxvid approve {listing} --plan {plan.name}`, "
         f'`luxvid reject {listing} --because "…"` or `luxvid direct {listing} --scene 3 --note "…"`; or launch '
         "**approve_listing_job**."
     )

@@ -105,10 +105,10 @@ def missing_error(approvals: ListingApprovals, plan: Plan) -> ApprovalMissingErr
     if decision is not None:
         return ApprovalMissingError(
             f"{listing}: this plan was rejected by {decision.by}: {decision.because.rstrip('.')}. Change it with "
-            f"'{redirect}', or think again: {look}, then 'luxvid approve {listing}'"
+            f"'{redirect}', or think again: {look}, then 'luxvid approve {listing} --plan {plan.name}'"
         )
     return ApprovalMissingError(
-        f"{listing}: its plan waits for approval: {look}, then 'luxvid approve {listing}', "
+        f"{listing}: its plan waits for approval: {look}, then 'luxvid approve {listing} --plan {plan.name}', "
         f"'luxvid reject {listing} --because \"…\"' or '{redirect}'"
     )
 

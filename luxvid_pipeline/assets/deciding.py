@@ -32,16 +32,23 @@ class Matter:
     estimate: Estimate
 
 
-def matter_of(approvals: ListingApprovals, listing: str) -> Matter:
+def matter_of(approvals: ListingApprovals, listing: str, looked_at: str | None = None) -> Matter:
     """Return what there is to decide on for a listing now.
 
     Where the engines' keys are not at hand, the estimate is the one that was made with the animatic.
 
+    Args:
+        approvals: Where it is read.
+        listing: Listing key.
+        looked_at: Name of the plan it has to be; None for whatever lies there.
+
     Raises:
-        InputError: The listing has no storyboard and pairs yet.
+        InputError: The listing has no storyboard and pairs yet, or the plan is another.
         SettingsError: The estimate can be had from nowhere.
     """
     plan = approvals.required_plan(listing)
+    if looked_at is not None:
+        plan.check_is(looked_at)
     directed = read_directed(approvals.store, listing)
     shown = animatic_of(approvals, plan)
     try:

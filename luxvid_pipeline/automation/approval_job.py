@@ -9,7 +9,7 @@ Launch it with a configuration such as::
       decide_on_listing:
         config:
           listing: villa-aurora
-          decision: direct          # or approve, or reject with "because"
+          decision: direct          # or approve, or reject with "because", both with "plan" if it may be no other
           scene: "3"
           note: show the terrace, not the kitchen
           by: Ana
@@ -54,6 +54,10 @@ class DecisionConfig(dg.Config):
 
     listing: str = Field(description="Listing key.")
     decision: DecisionChoice = Field(description="approve, reject (with because) or direct (with note).")
+    plan: str | None = Field(
+        default=None,
+        description="Approve or reject only this plan, as its animatic names it; without, whatever lies there.",
+    )
     by: str = Field(description="Who decides; kept with the decision.")
     because: str = Field(default="", description="Why it is rejected.")
     scene: str = Field(default="", description="Scene the note is about, 1 to 7 or its key; empty for the whole film.")
@@ -80,7 +84,7 @@ def decide_on_listing(
         context.log.info(f"{listing}: kept the note of {note.by}: {note.text}")
         _Revising(context, listing_approvals, progress).revise(listing, storyboard_writer, pair_selector)
         return
-    matter = matter_of(listing_approvals, listing)
+    matter = matter_of(listing_approvals, listing, config.plan)
     verdict = Verdict.APPROVED if config.decision is DecisionChoice.approve else Verdict.REJECTED
     decision = decide(listing_approvals, matter, verdict, by=config.by, because=config.because)
     context.add_output_metadata(_told(matter, {"verdict": verdict.value, "by": decision.by, "because": config.because}))

@@ -195,7 +195,7 @@ class Surveyor:
         plan = self._approvals.plan_of(listing, seen.storyboard, seen.pairs)
         state = self._approvals.state(listing, plan)
         held = {
-            ApprovalState.MISSING: f"waits for 'luxvid approve {listing}'",
+            ApprovalState.MISSING: f"waits for 'luxvid approve {listing} --plan {plan.name}'",
             ApprovalState.REJECTED: f"its plan was rejected: change it with 'luxvid direct {listing}'",
         }.get(state, "")
         stages: list[Stage] = []

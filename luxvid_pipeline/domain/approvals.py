@@ -16,6 +16,8 @@ from luxvid_pipeline.domain.keys import digest
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.storyboard import Storyboard
 
+_NAME_LENGTH = 12
+
 
 class Verdict(StrEnum):
     """What was decided."""
@@ -65,6 +67,27 @@ class Plan:
         # More takes cost more than what was said yes to.
         takes = {"takes": (str(self.takes),)} if self.takes else {}
         return plan_digest(self.storyboard, self.pairs, {**self.engines, **images, **takes})
+
+    @property
+    def name(self) -> str:
+        """What people and commands call it: the beginning of its digest."""
+        return self.digest[:_NAME_LENGTH]
+
+    def check_is(self, name: str) -> None:
+        """Return if this is the plan that somebody looked at.
+
+        Args:
+            name: Its digest, or enough of its beginning.
+
+        Raises:
+            InputError: It is another, or the name is too short to tell.
+        """
+        if len(name) < _NAME_LENGTH:
+            raise InputError(f"{name!r} names no plan; name at least {_NAME_LENGTH} of its characters")
+        if not self.digest.startswith(name.lower()):
+            raise InputError(
+                f"{self.listing}: its plan is {self.name} now, not {name}; look at it, then decide on that one"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,7 +209,7 @@ def test_the_animatic_is_the_film_at_a_quarter_of_its_pixels(shown):
     assert (told["approval"], told["estimate_low_usd"], told["estimate_high_usd"]) == ("missing", 0.0, 0.0)
     assert (told["cost_usd"], told["engine"], told["reused"]) == (0.0, "local", False)
     assert told["preview"].count("data:image/jpeg") == 2
-    assert "luxvid approve villa-test" in told["preview"]
+    assert f"luxvid approve villa-test --plan {told['plan'][:12]}`" in told["preview"]
 
 
 def test_each_frame_of_the_animatic_has_the_mark(shown):

@@ -190,7 +190,10 @@ def test_all_of_it_works_from_the_ui(house):
     assert house.latest("animatic")["storyboard"] == 2
     assert house.store.find("animatic/villa-test/animatic.mp4").sha256 == house.latest("animatic")["sha256"]
     assert house.instance.get_run_by_id(made.run_id).tags["luxvid/listing"] == "villa-test"
-    decide_in_ui(house, decision="approve", by="ana")
+    with pytest.raises(InputError, match="not 0123456789ab; look at it"):
+        decide_in_ui(house, decision="approve", plan="0123456789ab", by="ana")
+    assert state() is ApprovalState.MISSING
+    decide_in_ui(house, decision="approve", plan=house.latest("animatic")["plan"], by="ana")
     assert state() is ApprovalState.APPROVED
     house.shoot()
     assert len(house.materialized("scene_clips")) == 5

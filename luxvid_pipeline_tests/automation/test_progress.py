@@ -319,7 +319,8 @@ def test_of_a_listing_directed_in_a_terminal_it_is_said_whom_it_waits_for(desk):
     in_a_terminal(desk)
     store, key = desk.studio.store, manifest_key("villa-test")
     store.put_bytes(store.read_bytes(key).replace(b'"approval": "auto"', b'"approval": "required"'), key)
-    assert "waits for 'luxvid approve villa-test'" in desk.surveyor().survey("villa-test").told
+    plan = desk.approvals.plan("villa-test").name
+    assert f"waits for 'luxvid approve villa-test --plan {plan}'" in desk.surveyor().survey("villa-test").told
     estimate = (Decimal(0), Decimal(0))
     desk.approvals.decide("villa-test", Verdict.REJECTED, by="Ann", estimate_usd=estimate, because="too dark")
     assert "its plan was rejected" in desk.surveyor().survey("villa-test").told
