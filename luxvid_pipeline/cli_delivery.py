@@ -83,7 +83,7 @@ def explain(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is seen in a delivered FILE: from which photos, who made it, which take, what it cost.
+    """Say what is seen or heard in a delivered FILE: from which photos, who made it, which take, what it cost.
 
     Read from the package's manifest.json, wherever the package was copied to; nothing else is asked.
     """
@@ -92,20 +92,32 @@ def explain(
 
     name, document = _manifest_beside(file)
     entry = next((each for each in document["files"] if each["file"] == name), None)
-    if entry is None or not entry["segments"]:
+    score: Mapping[str, Any] | None = document["score"] if entry is not None and entry["kind"] == "score" else None
+    if entry is None or not (entry["segments"] or score):
         raise InputError(f"{file}: the package's manifest says nothing of what is seen in it")
+    if score is not None and at_s is not None:
+        raise InputError(f"{file}: it is the score, heard under every scene; leave out --at")
     if at_s is not None and at_s >= len(entry["seconds"]):
         raise InputError(f"{file}: it is {entry['duration_s']:g} s long, and has no second {at_s:g}")
     is_same = sha256_of(file) == entry["sha256"]
     moment = None if at_s is None else explained(document, name, int(at_s))
     if as_json:
         told: Mapping[str, Any] = {"file": name, "segments": entry["segments"]} if moment is None else moment
+        if score is not None:
+            told = {"file": name, "score": score, "stages": list(document["scenes"])}
         typer.echo(json.dumps({"listing": document["listing"], "unchanged": is_same, **told}, indent=2))
         return
-    shown = f"{entry['duration_s']:g} s" if at_s is None else f"second {int(at_s)} of {entry['duration_s']:g}"
-    out.print(f"{escape(name)}: {shown}, {escape(document['title'] or document['listing'])}")
+    shown = f"{entry['duration_s']:g} s, " if at_s is None else f"second {int(at_s)} of {entry['duration_s']:g}, "
+    out.print(f"{escape(name)}: {'' if score is not None else shown}{escape(document['title'] or document['listing'])}")
     if not is_same:
         out.print("[yellow]Note    its bytes have changed since the manifest was written[/]")
+    if score is not None:
+        stages = document["scenes"]
+        out.print(f"{'Made by':8}{escape(_about_score(score))}")
+        out.print(f"{'Stages':8}{len(stages)}, each continuing the one before: {escape(', '.join(stages))}")
+        if score["prompt"]:
+            out.print(f"{'Prompt':8}{escape(' '.join(score['prompt'].split()))}")
+        return
     if moment is None:
         out.print(_segments_table(entry["segments"], document["scenes"]))
         out.print("Add --at SECONDS for everything about one moment.")
@@ -182,8 +194,9 @@ def _about_scene(scene: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _about_score(score: Mapping[str, Any]) -> str:
     style = f", {score['style']}" if score["style"] else ""
+    seed = f", seed {score['seed']}" if score["seed"] is not None else ""
     note = f" ({score['degraded_reason']})" if score["degraded_reason"] else ""
-    return f"{_maker(score)}{style}: {_dollars(score['cost_usd'])}{note}"
+    return f"{_maker(score)}{style}{seed}: {_dollars(score['cost_usd'])}{note}"
 
 
 def _maker(made: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from typer.testing import CliRunner
@@ -23,10 +24,14 @@ def folder(tmp_path):
     facts = package()
     film = replace(facts.files[0], sha256=hashlib.sha256(_BYTES).hexdigest())
     clip = replace(film, name="clips/1-arrival.mp4", kind="clip", segments=film.segments[:1])
-    facts = replace(facts, files=(film, clip, *facts.files[1:]))
+    score = replace(film, name="clips/score.flac", kind="score", fps=Fraction(0), segments=())
+    music = replace(
+        facts.score, style="cinematic-ambient", seed=7, prompt="a slow\nopening", degraded_reason="x/y failed"
+    )
+    facts = replace(facts, files=(film, clip, score, *facts.files[1:]), score=music)
     (tmp_path / "manifest.json").write_text(json.dumps(manifest(facts)))
     (tmp_path / "clips").mkdir()
-    for name in (FILM, "clips/1-arrival.mp4", POSTER):
+    for name in (FILM, "clips/1-arrival.mp4", "clips/score.flac", POSTER):
         (tmp_path / name).write_bytes(_BYTES)
     return tmp_path
 
@@ -57,7 +62,7 @@ def test_a_moment_is_told_with_its_photos_maker_take_and_cost(folder):
         "first: DSC_0403.jpg  (sha256 a1a1a1a1a1a1a1a1)",
         "google/veo-3.1-fast 3.1, take 2 of 2, seed 42: $1.20 for all takes",
         "Low over <rippling> water & stone",
-        "meta/musicgen: $0.25",
+        "meta/musicgen, cinematic-ambient, seed 7: $0.25",
     ):
         assert part in words
     assert "Living room" not in words
@@ -82,6 +87,22 @@ def test_a_file_within_a_folder_of_the_package_is_found_too(folder):
     assert "4 s, Villa Aurora" in told(folder / "clips" / "1-arrival.mp4")
 
 
+def test_the_score_is_told_with_its_maker_style_seed_stages_and_cost(folder):
+    words = told(folder / "clips" / "score.flac")
+    for part in (
+        "clips/score.flac: Villa Aurora",
+        "meta/musicgen, cinematic-ambient, seed 7: $0.25 (x/y failed)",
+        "Stages  3, each continuing the one before: 1-arrival, 5-living, 7-farewell",
+        "Prompt  a slow opening",
+    ):
+        assert part in words
+    assert "changed" not in words
+    values = json.loads(told(folder / "clips" / "score.flac", "--json"))
+    assert (values["listing"], values["file"], values["unchanged"]) == ("villa-aurora", "clips/score.flac", True)
+    assert (values["score"]["engine"], values["score"]["seed"]) == ("meta/musicgen", 7)
+    assert values["stages"] == ["1-arrival", "5-living", "7-farewell"]
+
+
 def test_a_file_that_is_no_longer_what_was_delivered_is_said_to_be_another(folder):
     (folder / FILM).write_bytes(b"cut again by somebody")
     assert "its bytes have changed" in told(folder / FILM)
@@ -92,6 +113,7 @@ def test_a_file_that_is_no_longer_what_was_delivered_is_said_to_be_another(folde
     ("name", "arguments", "why"),
     [
         (FILM, ["--at", "16"], "it is 16 s long, and has no second 16"),
+        ("clips/score.flac", ["--at", "3"], "it is the score, heard under every scene; leave out --at"),
         ("manifest.json", [], "says nothing of what is seen in it"),
         ("notes.txt", [], "says nothing of what is seen in it"),
     ],
