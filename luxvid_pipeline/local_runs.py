@@ -489,11 +489,18 @@ def _plain(metadata: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, Any]:
 def _only_one(settings: Settings, listing: str) -> Iterator[None]:
     """Hold the listing for this process, so that two renders never write the same files."""
     directory = settings.home / "listings"
+    lock = FileLock(directory / f"{listing}.lock", timeout=0)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with FileLock(directory / f"{listing}.lock", timeout=0):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise InputError(f"{listing!r} is being rendered by another process; wait for it or end it first") from error
-    except PermissionError as error:
-        raise StorageError(f"{directory}: no permission to write; set LUXVID_HOME to a directory of yours") from error
+    except OSError as error:
+        raise StorageError(
+            f"{directory}: cannot be written: {error.strerror or error}; free some space there, or set LUXVID_HOME "
+            "to a directory of yours"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

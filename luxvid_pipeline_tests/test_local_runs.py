@@ -1,5 +1,7 @@
 """A whole film in this process."""
 
+import errno
+import os
 import shutil
 import sqlite3
 
@@ -8,7 +10,7 @@ from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorag
 
 from luxvid_pipeline.domain.errors import LuxVidError, SettingsError, StorageError
 from luxvid_pipeline.io_managers.manifests import manifest_key
-from luxvid_pipeline.local_runs import _said_since, open_instance, render
+from luxvid_pipeline.local_runs import _only_one, _said_since, open_instance, render
 from luxvid_pipeline.media.listing_folder import read_manifest
 from luxvid_pipeline.resources.listing_sources import ListingSources
 from luxvid_pipeline.resources.media_store import open_media_store
@@ -143,3 +145,20 @@ def test_a_file_where_dagster_wants_a_directory_is_named(settings):
     (settings.dagster_home / "history").write_text("no directory")
     with pytest.raises(StorageError, match=r"dagster/history: .* cannot be read or written: File exists"):
         used(settings)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_listing_that_cannot_be_held_for_this_process_is_told_in_one_line(settings, monkeypatch, code):
+    def fail(path, *_args, **_named):
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(os, "open", fail)
+    with pytest.raises(StorageError) as told, _only_one(settings, "villa"):
+        pass
+    assert str(told.value).startswith(f"{settings.home / 'listings'}: cannot be written: {os.strerror(code)}; ")
+    assert "LUXVID_HOME" in str(told.value)
+
+
+def test_what_fails_while_a_listing_is_held_is_not_taken_for_its_lock(settings):
+    with pytest.raises(PermissionError, match="of a photo"), _only_one(settings, "villa"):
+        raise PermissionError("of a photo")
