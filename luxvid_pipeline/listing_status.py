@@ -27,7 +27,7 @@ from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.domain.tables import from_table
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import TableIOManager, media_key
-from luxvid_pipeline.local_runs import open_instance
+from luxvid_pipeline.local_runs import is_abandoned, open_instance
 from luxvid_pipeline.partitions import listing_partitions
 from luxvid_pipeline.providers.local.composer import LocalComposer
 from luxvid_pipeline.resources.approvals import ListingApprovals, opened_approvals
@@ -51,7 +51,7 @@ class ListingStatus:
         package: The address of what goes out, or None.
         working: Runs that are queued or under way, ``shoot_scenes_job started``.
         waits: What does not go on by itself and why, a line each; only looked for where no run is under way.
-        last_run: State of the last run and its job.
+        last_run: The last run's job and its state, ``gone`` where its process ended without telling.
         rejected: In the row of a folder of the inbox that is rejected: why. Empty in a listing's.
         arriving: In the row of a folder of the inbox that is still arriving: what it waits for.
         folder: That folder's name; ``listing`` is then the key it would have.
@@ -173,8 +173,13 @@ class _Reader:
             damage = str(error)
         records = from_table(photos, PhotoRecord) if photos is not None else []
         planned = [pair for pair in from_table(pairs, ScenePair) if not pair.left_out] if pairs is not None else []
-        runs = [record.dagster_run for record in runs_of(self._instance, listing)]
-        working = tuple(_named(run) for run in runs if not run.is_finished)
+        made = runs_of(self._instance, listing)
+        runs, abandoned = [each.dagster_run for each in made], [each.dagster_run for each in made if is_abandoned(each)]
+        working = tuple(_named(run) for run in runs if not run.is_finished and run not in abandoned)
+        gone = tuple(
+            f"the process of {run.job_name} is gone; 'luxvid retry {listing}' goes on with what is finished"
+            for run in abandoned
+        )
         return ListingStatus(
             listing=listing,
             photos=len(records),
@@ -185,8 +190,8 @@ class _Reader:
             film=self._address("property_video", listing),
             package=self._address("delivery_package", listing),
             working=working,
-            waits=() if working else (damage,) if damage else self._waits(listing),
-            last_run=_named(runs[-1]) if runs else None,
+            waits=() if working else (damage,) if damage else gone or self._waits(listing),
+            last_run=_named(runs[-1], is_gone=runs[-1] in abandoned) if runs else None,
             approval=approval,
             plan=digest,
         )
@@ -235,8 +240,8 @@ def _scenes_together(waits: list[str]) -> tuple[str, ...]:
     return tuple(f"{', '.join(names)}: {why}" if names else why for why, names in scenes.items())
 
 
-def _named(run: dg.DagsterRun) -> str:
-    return f"{run.job_name} {run.status.value.lower()}"
+def _named(run: dg.DagsterRun, *, is_gone: bool = False) -> str:
+    return f"{run.job_name} {'gone' if is_gone else run.status.value.lower()}"
 
 
 def _has_clip(store: MediaStore, listing: str, scene: str) -> bool:

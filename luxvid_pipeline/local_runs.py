@@ -326,13 +326,21 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
     abandoned = 0
     here = dg.RunsFilter(statuses=_UNFINISHED, tags={_HOST: socket.gethostname()})
     for record in instance.get_run_records(here):
-        run, pid = record.dagster_run, record.dagster_run.tags.get(_PID, "")
-        if not (pid.isdigit() and runs_since(int(pid), record.create_timestamp.timestamp())):
+        if is_abandoned(record):
             instance.report_run_failed(
-                run, "The process that ran this is gone; run it again, what is finished is kept."
+                record.dagster_run, "The process that ran this is gone; run it again, what is finished is kept."
             )
             abandoned += 1
     return abandoned
+
+
+def is_abandoned(record: dg.RunRecord) -> bool:
+    """Return whether a run was made by a process on this machine that ended without telling (``kill -9``)."""
+    run = record.dagster_run
+    if run.status not in _UNFINISHED or run.tags.get(_HOST) != socket.gethostname():
+        return False
+    pid = run.tags.get(_PID, "")
+    return not (pid.isdigit() and runs_since(int(pid), record.create_timestamp.timestamp()))
 
 
 def _run_stages(

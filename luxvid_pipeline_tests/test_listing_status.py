@@ -1,6 +1,8 @@
 """What `luxvid status` reads of a listing: what is under way, what waits for whom, what is still on its way in."""
 
 import shutil
+import socket
+import subprocess
 from contextlib import nullcontext
 
 import dagster as dg
@@ -83,6 +85,27 @@ def test_what_is_under_way_is_named_and_nothing_is_said_to_wait(directed, seen):
     )
     row = seen()
     assert (row.working, row.waits, row.last_run) == (("shoot_scenes_job started",), (), "shoot_scenes_job started")
+
+
+def test_a_run_whose_process_is_gone_is_not_under_way_and_it_is_said_how_to_go_on(directed, seen):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    create_run_for_test(
+        directed.instance,
+        job_name="shoot_scenes_job",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={
+            "luxvid/listing": directed.listing,
+            "luxvid/host": socket.gethostname(),
+            "luxvid/pid": str(gone.pid),
+        },
+    )
+    row = seen()
+    assert (row.working, row.last_run) == ((), "shoot_scenes_job gone")
+    assert row.waits == (
+        "the process of shoot_scenes_job is gone; 'luxvid retry villa-test' goes on with what is finished",
+    )
+    assert len(directed.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))) == 1, "only told"
 
 
 def test_an_engine_that_cannot_be_used_is_told_and_the_rest_is_shown(directed, seen, monkeypatch):
