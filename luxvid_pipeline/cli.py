@@ -26,8 +26,9 @@ from rich.table import Table
 
 from luxvid_pipeline import __version__, cli_delivery, cli_direction, cli_money, cli_operations, cli_quality, cli_review
 from luxvid_pipeline.domain.errors import LuxVidError, StorageError
-from luxvid_pipeline.terminal import JsonOption, err, interruptible, is_directory, named_path, out, progress_bars
+from luxvid_pipeline.terminal import JsonOption, err, is_directory, named_path, one_line, out, progress_bars
 
+_INTERRUPTED = 130
 _LONGEST_NAME = 240
 """Bytes of a file's name that every file system takes, with what is added to it while it is written."""
 
@@ -62,8 +63,26 @@ def main() -> None:
     try:
         app()
     except LuxVidError as error:
-        err.print(f"luxvid: {escape(str(error))}")
+        err.print(f"luxvid: {escape(one_line(str(error)))}")
+        _tell_machines(str(error), error.exit_code)
         sys.exit(error.exit_code)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # of which typer says nothing
+            told = "interrupted; what is finished is kept, the same command goes on from there"
+            err.print(f"luxvid: {told}")
+            _tell_machines(told, _INTERRUPTED)
+        elif isinstance(end.__context__, typer.TyperException):  # wrong usage, which typer has told
+            _tell_machines(end.__context__.format_message(), end.__context__.exit_code)
+        raise
+    except Exception as error:
+        _tell_machines(f"{type(error).__name__}: {error}", 1)
+        raise
+
+
+def _tell_machines(problem: str, exit_code: int) -> None:
+    """Print what went wrong as JSON where JSON was asked for; a command that fails has printed nothing else."""
+    if "--json" in sys.argv:
+        typer.echo(json.dumps({"problem": one_line(problem), "exit_code": exit_code}, indent=2))
 
 
 @app.callback(invoke_without_command=True)
@@ -119,12 +138,11 @@ def render(
         def deliver(film: RenderedFilm) -> Path:
             return _copy(film.film, target / f"{film.listing}.mp4") if target else film.film
 
-        with interruptible():
-            render_all(listings, make, deliver, as_json=as_json)
+        render_all(listings, make, deliver, as_json=as_json)
         return
     if target is not None:
         _check_target(target)
-    with interruptible(), progress_bars(show=not as_json) as board:
+    with progress_bars(show=not as_json) as board:
         film = render_film(folder, settings, listing=listing, board=board)
     delivered = _copy(film.film, target) if target is not None else film.film
     seconds = time.monotonic() - start
@@ -189,7 +207,7 @@ def status(
         out.print(table)
     for row in rows:
         for wait in row.waits:
-            out.print(f"[yellow]waits[/]     {escape(row.listing)}: {escape(wait)}")
+            out.print(f"[yellow]waits[/]     {escape(row.listing)}: {escape(one_line(wait))}")
         if row.rejected:
             out.print(f"[yellow]rejected[/]  {escape(row.folder)}: {escape(row.rejected)}")
         if row.arriving:

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from luxvid_pipeline.batch import Rendered, exit_code_of, render_each
 from luxvid_pipeline.local_runs import RenderedFilm
-from luxvid_pipeline.terminal import err, out
+from luxvid_pipeline.terminal import err, one_line, out
 
 
 def render_all(
@@ -71,7 +71,7 @@ def _line(result: Rendered, number: int, of: int, place: Path | None) -> str:
     head = f"{number}/{of}  {escape(result.folder.name)}"
     if result.film is None:
         state = "[yellow]waits[/] " if result.is_stopped else "[red]FAILED[/]"
-        return f"{state} {head}: {escape(result.problem)}"
+        return f"{state} {head}: {escape(one_line(result.problem))}"
     film = result.film
     note = f"; {escape(film.degraded_reason)}" if film.degraded_reason else ""
     facts = f"{len(film.scenes)} scenes, {film.duration_s:.1f} s, ${film.cost_usd:.2f}, took {result.seconds:.0f} s"

@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from luxvid_pipeline.domain.errors import InputError, StorageError
-from luxvid_pipeline.terminal import JsonOption, interruptible, named_path, out, progress_bars
+from luxvid_pipeline.terminal import JsonOption, named_path, out, progress_bars
 
 _LIST, _LIST_BEFORE = "package.json", ".package.json.before"
 
@@ -40,7 +40,7 @@ def deliver(
     start = time.monotonic()
     settings = Settings.from_environment()
     before = _package_in(target, listing) if target is not None else ()
-    with interruptible(), progress_bars(show=not as_json, stages=("delivery",)) as board:
+    with progress_bars(show=not as_json, stages=("delivery",)) as board:
         package = deliver_listing(settings, listing=listing, board=board)
     if target is not None:
         _copy(package.files, target, before)

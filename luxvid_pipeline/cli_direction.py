@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_bars, user_name
+from luxvid_pipeline.terminal import JsonOption, one_line, out, progress_bars, user_name
 
 if TYPE_CHECKING:
     from luxvid_pipeline.assets.deciding import Matter
@@ -68,7 +68,7 @@ def direct(
     from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
 
     settings = Settings.from_environment()
-    with interruptible(), progress_bars(show=not as_json) as board:
+    with progress_bars(show=not as_json) as board:
         made = redirect(listing, note, settings, scene=scene, by=by or user_name(), board=board)
     old = {pair.scene: pair.photos for pair in made.before.pairs}
     changed = [pair.scene for pair in made.plan.pairs if pair.photos != old.get(pair.scene)]
@@ -106,7 +106,7 @@ def _decide(listing: str, verdict: "Verdict", plan: str | None, by: str, because
         typer.echo(json.dumps(_values(decision, matter), indent=2))
         return
     show_matter(matter)
-    reason = f": {decision.because}" if decision.because else ""
+    reason = f": {one_line(decision.because)}" if decision.because else ""
     out.print(escape(f"{verdict.value.capitalize()} by {decision.by}, {decision.at:%Y-%m-%d %H:%M} UTC{reason}"))
 
 

@@ -19,7 +19,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from luxvid_pipeline.terminal import JsonOption, interruptible, out, progress_bars, user_name
+from luxvid_pipeline.terminal import JsonOption, one_line, out, progress_bars, user_name
 
 if TYPE_CHECKING:
     from luxvid_pipeline.ledger.payments import Entry, Event, SqlLedger
@@ -43,7 +43,7 @@ def estimate(
     from luxvid_pipeline.estimates import estimate as estimate_film  # noqa: PLC0415 - loads Dagster
     from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
 
-    with interruptible(), progress_bars(show=not as_json) as board:
+    with progress_bars(show=not as_json) as board:
         found = estimate_film(folder, Settings.from_environment(), listing=listing, board=board)
     if as_json:
         typer.echo(
@@ -176,7 +176,7 @@ def list_rows(
             f"{paid.vendor}: {paid.model}",
             told,
             cost,
-            escape(why),
+            escape(one_line(why)),
         )
     out.print(table)
 
@@ -196,7 +196,7 @@ def show(
         held = f" reserved {_usd(event.reserved_usd)}" if event.reserved_usd else ""
         out.print(
             f"{event.at:%Y-%m-%d %H:%M:%S}  {event.key[:_KEY_SHOWN]} attempt {event.attempt}  {event.state:10}"
-            f"{cost}{held}  {escape(event.what)}  ({escape(event.by)})"
+            f"{cost}{held}  {escape(one_line(event.what))}  ({escape(event.by)})"
         )
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from luxvid_pipeline.terminal import JsonOption, err, interruptible, out, progress_bars
+from luxvid_pipeline.terminal import JsonOption, err, out, progress_bars
 
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Listing key.")]
 
@@ -33,8 +33,7 @@ def cancel(
         if not as_json:
             err.print(escape(what))
 
-    with interruptible():
-        done = cancel_listing(Settings.from_environment(), listing, end_within_s=wait, tell=tell)
+    done = cancel_listing(Settings.from_environment(), listing, end_within_s=wait, tell=tell)
     if as_json:
         typer.echo(json.dumps({**_plain(dataclasses.asdict(done)), "is_over": done.is_over}, indent=2))
     elif not (done.ended or done.left or done.settled):
@@ -68,7 +67,7 @@ def retry(
     from luxvid_pipeline.listing_operations import retry as retry_listing  # noqa: PLC0415 - loads Dagster
     from luxvid_pipeline.resources.settings import Settings  # noqa: PLC0415 - beside it
 
-    with interruptible(), progress_bars(show=not as_json) as board:
+    with progress_bars(show=not as_json) as board:
         done = retry_listing(Settings.from_environment(), listing, scene=scene, here=here, board=board)
     if as_json:
         typer.echo(json.dumps(_plain(dataclasses.asdict(done)), indent=2))

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from luxvid_pipeline.domain.errors import StorageError
-from luxvid_pipeline.terminal import JsonOption, interruptible, is_directory, out
+from luxvid_pipeline.terminal import JsonOption, is_directory, out
 
 
 def review(
@@ -36,8 +36,7 @@ def review(
     if target is not None and is_directory(target):
         raise typer.BadParameter(f"{target} is a directory; name the page's file, for example {target / 'review.html'}")
     settings = Settings.from_environment()
-    with interruptible():
-        found = gather(settings, listing)
+    found = gather(settings, listing)
     file = (target or settings.home / "reviews" / f"{listing}.html").absolute()
     written = page(found, beside=file.parent).encode()
     part = file.with_name(f".{file.name}.part")

@@ -1,4 +1,4 @@
-"""What every command shares: where it prints, how it shows progress, how it tells an interruption.
+"""What every command shares: where it prints, how it shows progress.
 
 Belongs here: consoles, progress bars, options that all commands have.
 Does not belong here: commands (``cli.py``, ``cli_money.py``).
@@ -30,7 +30,6 @@ out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty()
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout instead of words.")]
-_INTERRUPTED = 130
 STAGES = {"photos": "Photos", "direction": "Direction", "clips": "Clips", "score": "Score", "film": "Film"}
 
 
@@ -113,14 +112,9 @@ def user_name() -> str:
         return str(os.getuid())
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Tell an interruption in one line; typer by itself ends without a word."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        err.print("luxvid: interrupted; what is finished is kept, the same command goes on from there")
-        raise typer.Exit(_INTERRUPTED) from None
+def one_line(text: str) -> str:
+    """Return what somebody wrote in several lines as one."""
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 @contextmanager

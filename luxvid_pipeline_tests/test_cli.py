@@ -15,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from luxvid_pipeline.domain.errors import ApprovalMissingError
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.media.film import inspect_film
 from luxvid_pipeline_tests.studio import draw_photos
@@ -176,6 +177,49 @@ def test_a_target_that_this_user_may_not_look_at_is_wrong_usage_before_anything_
     assert code == 2, said
     assert said.startswith(f"luxvid: {locked} cannot be looked at: Permission denied; ")
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        pytest.param(["render", "nowhere", "--json"], 2, "nowhere: there is no such folder", id="unusable-input"),
+        pytest.param(["status", "nobody", "--json"], 2, "there is no listing 'nobody'", id="unknown-listing"),
+        pytest.param(["costs", "--json", "--days", "x"], 2, "Invalid value for '--days'", id="wrong-usage"),
+    ],
+)
+def test_with_json_a_failure_is_an_object_on_stdout_as_well(luxvid, tmp_path, monkeypatch, arguments, code, told):
+    monkeypatch.chdir(tmp_path)
+    ended, out, said = luxvid(*arguments)
+    values = json.loads(out)
+    assert (ended, values["exit_code"], set(values)) == (code, code, {"problem", "exit_code"})
+    assert told in values["problem"]
+    assert values["problem"] in said
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "told"),
+    [
+        pytest.param(KeyboardInterrupt(), 130, "interrupted; what is finished is kept", id="ctrl-c"),
+        pytest.param(ApprovalMissingError("it is dark\n\n  and dull"), 3, "it is dark and dull", id="lines"),
+        pytest.param(RuntimeError("of nobody"), 1, "RuntimeError: of nobody", id="unexpected"),
+    ],
+)
+def test_whatever_ends_a_command_is_one_line_and_with_json_an_object(luxvid, monkeypatch, capsys, raised, code, told):
+    def fail(*_):
+        raise raised
+
+    monkeypatch.setattr("luxvid_pipeline.listing_status.statuses", fail)
+    if isinstance(raised, RuntimeError):
+        with pytest.raises(RuntimeError):
+            luxvid("status", "--json")
+        assert json.loads(capsys.readouterr().out) == {"problem": told, "exit_code": code}
+        return
+    ended, out, said = luxvid("status", "--json")
+    assert (ended, json.loads(out)["exit_code"]) == (code, code)
+    assert told in said
+    assert said.count("\n") == 1
+    ended, out, said = luxvid("status")
+    assert (ended, out, told in said) == (code, "", True)
 
 
 def test_an_engine_that_does_not_exist_is_named_with_its_variable(tmp_path):

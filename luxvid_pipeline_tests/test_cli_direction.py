@@ -45,9 +45,10 @@ def test_a_film_waits_is_directed_is_approved_and_is_made(luxvid, folder, tmp_pa
     assert json.loads(luxvid("status", "casa", "--json")[1])[0]["approval"] == "missing"
 
     named = ("--plan", noted["plan"][:12])
-    code, told, _ = luxvid("reject", "casa", *named, "--because", "the second bedroom is dull", "--by", "ben")
+    code, told, _ = luxvid("reject", "casa", *named, "--because", "the second\nbedroom is dull", "--by", "ben")
     assert code == 0
-    assert "Rejected by ben" in told
+    assert ": the second bedroom is dull" in told.splitlines()[-1]
+    assert "Rejected by ben" in told.splitlines()[-1]
     code, _, said = luxvid("render", folder)
     assert (code, "rejected by ben: the second bedroom is dull." in said) == (3, True)
 
