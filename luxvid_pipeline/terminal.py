@@ -26,8 +26,20 @@ for _stream in ("stdout", "stderr"):
 
 # In a pipe or a log nothing says how wide a line may be; paths are never cut there.
 _PIPE_WIDTH = 240
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class _Console(Console):
+    """A console whose reader may go away (``2>&1 | head``): the work goes on, and nothing more is said."""
+
+    def on_broken_pipe(self) -> None:
+        """Send to nowhere what this console, and whoever else writes to its stream, has still to say."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
+out = _Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+err = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout instead of words.")]
 STAGES = {"photos": "Photos", "direction": "Direction", "clips": "Clips", "score": "Score", "film": "Film"}

@@ -45,3 +45,20 @@ def test_with_its_output_closed_the_command_works_and_says_nothing(tmp_path, clo
     ended = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["out", "err"])
+def test_when_nobody_reads_any_more_the_work_goes_on_and_says_nothing(name):
+    code = f"""
+import os, sys
+from luxvid_pipeline import terminal
+reader, writer = os.pipe()
+stream = sys.{"stdout" if name == "out" else "stderr"}
+os.dup2(writer, stream.fileno())
+os.close(reader)
+for _ in range(3):
+    terminal.{name}.print("told to nobody")
+print("and whatever else writes there", file=stream, flush=True)
+os._exit(7)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 7
