@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from luxvid_pipeline.domain.arrivals import is_ignored
+from luxvid_pipeline.domain.arrivals import SeenFile, is_ignored
 from luxvid_pipeline.domain.errors import LuxVidError, StoppedError
 from luxvid_pipeline.domain.file_names import read_file_name
 from luxvid_pipeline.domain.listing import MANIFEST_NAME
@@ -58,22 +58,30 @@ def listings_in(folder: Path) -> list[Path]:
 
     A folder with photos or ``listing.yaml`` of its own is a listing. Otherwise its subfolders with photos or
     ``listing.yaml`` are listings, unless one is named as a part of a listing is (``interior``, ``Kitchen``, ``web``)
-    and none has a ``listing.yaml``: then its photos are merely sorted.
+    and none has a ``listing.yaml``: then its photos are merely sorted. Beside listings, a subfolder that cannot be read
+    is one too: whoever makes its film tells why there is none.
     """
     try:
         entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
-        own = [file for file in seen_files(folder) if "/" not in file.name]
+        own = seen_files(folder, deepest_level=0)
         if any(file.name == MANIFEST_NAME for file in own) or pictures_by_name(own):
             return []
         subfolders = [entry for entry in entries if entry.is_dir() and not is_ignored(entry.name)]
-        held = {subfolder: seen_files(subfolder) for subfolder in subfolders}
     except OSError:
         return []  # whoever reads the folder as a listing says what is wrong with it
+    held, unreadable = dict[Path, Sequence[SeenFile]](), list[Path]()
+    for subfolder in subfolders:
+        try:
+            held[subfolder] = seen_files(subfolder)
+        except OSError:
+            unreadable.append(subfolder)
     described = [each for each, files in held.items() if any(file.name == MANIFEST_NAME for file in files)]
     pictured = [each for each, files in held.items() if pictures_by_name(files)]
     if not described and any(_is_part(each.name) for each in pictured):
         return []
-    return [each for each in subfolders if each in described or each in pictured]
+    if not described and not pictured:
+        return []
+    return [each for each in subfolders if each in described or each in pictured or each in unreadable]
 
 
 def render_each(folders: Sequence[Path], render: Callable[[Path], RenderedFilm]) -> Iterator[Rendered]:

@@ -1,6 +1,7 @@
 """Many listings one after the other: what counts as one, and that a failure is nobody else's."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,29 @@ def test_a_folder_of_listings_is_told_from_a_listing_in_subfolders(tmp_path, fil
 
 def test_a_folder_that_is_not_there_is_no_batch(tmp_path):
     assert listings_in(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize(
+    ("files", "listings"),
+    [
+        pytest.param(["a/1.jpg", "b/1.jpg"], ["a", "b", "locked"], id="beside-others"),
+        pytest.param(["a/1.jpg", "notes.txt", "locked/deep/1.jpg"], ["a", "locked"], id="further-down"),
+        pytest.param(["Kitchen/1.jpg"], [], id="of-a-listing-sorted-by-room"),
+        pytest.param([], [], id="alone"),
+    ],
+)
+def test_a_subfolder_that_cannot_be_read_is_a_listing_that_fails_and_not_the_end_of_the_batch(
+    tmp_path, monkeypatch, files, listings
+):
+    def scan(path, scan=os.scandir):
+        if Path(path).is_relative_to(tmp_path / "locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    put(tmp_path, *files)
+    (tmp_path / "locked").mkdir(exist_ok=True)
+    monkeypatch.setattr(os, "scandir", scan)
+    assert [folder.name for folder in listings_in(tmp_path)] == listings
 
 
 def film_of(folder):

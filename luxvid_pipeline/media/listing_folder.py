@@ -153,14 +153,18 @@ def read_manifest(folder: Path) -> ListingManifest:
     return _read_manifest(folder)
 
 
-def seen_files(folder: Path) -> tuple[SeenFile, ...]:
+def seen_files(folder: Path, *, deepest_level: int = DEEPEST_LEVEL) -> tuple[SeenFile, ...]:
     """Return the files of a folder without opening one: one scan a directory, one stat a file, sorted by name.
+
+    Args:
+        folder: The folder.
+        deepest_level: Folders below it that are looked into; 0 for its own files alone.
 
     Raises:
         OSError: The folder cannot be read.
     """
     found: list[SeenFile] = []
-    for name, entry in _named_entries(str(folder), "", 0):
+    for name, entry in _named_entries(str(folder), deepest_level=deepest_level):
         try:
             known = entry.stat(follow_symlinks=False)
         except FileNotFoundError:  # moved away meanwhile; the next look tells
@@ -198,7 +202,7 @@ def shown_name(file: Path) -> str:
 def _walk(root: Path) -> tuple[list[Path], list[Path]]:
     files: list[Path] = []
     links_out: list[Path] = []
-    for name, _ in _named_entries(str(root), "", 0):
+    for name, _ in _named_entries(str(root)):
         file = Path(name)
         path = root / file
         if path.is_symlink():
@@ -212,7 +216,9 @@ def _walk(root: Path) -> tuple[list[Path], list[Path]]:
     return sorted(files, key=_sort_key), sorted(links_out, key=_sort_key)
 
 
-def _named_entries(root: str, below: str, level: int) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _named_entries(
+    root: str, below: str = "", level: int = 0, *, deepest_level: int = DEEPEST_LEVEL
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Give each file's name relative to the root; plain text, since an inbox holds tens of thousands of them."""
     with os.scandir(f"{root}/{below}" if below else root) as scanned:
         entries = list(scanned)
@@ -222,8 +228,8 @@ def _named_entries(root: str, below: str, level: int) -> Iterator[tuple[str, os.
         if entry.name.startswith((".", "~$")) or entry.name.lower() in _STRAY_NAMES:
             continue
         if entry.is_dir(follow_symlinks=False):
-            if level < DEEPEST_LEVEL:
-                yield from _named_entries(root, f"{below}{entry.name}/", level + 1)
+            if level < deepest_level:
+                yield from _named_entries(root, f"{below}{entry.name}/", level + 1, deepest_level=deepest_level)
         else:
             yield f"{below}{entry.name}", entry
 
