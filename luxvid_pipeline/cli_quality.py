@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from luxvid_pipeline.domain.errors import InputError, MediaError
 from luxvid_pipeline.terminal import JsonOption, out
 
 
@@ -28,12 +29,15 @@ def inspect(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print every figure of FILE beside what platforms take; exit code 1 if something is out."""
+    """Print every figure of FILE beside what platforms take; exit code 1 if something is out, 2 if it does not play."""
     from luxvid_pipeline.domain.delivery_plan import BROADCAST, WEB  # noqa: PLC0415 - beside the next
     from luxvid_pipeline.domain.delivery_table import against_table  # noqa: PLC0415 - beside the next
     from luxvid_pipeline.media.measures.delivery import inspect_file  # noqa: PLC0415 - loads media libraries
 
-    figures = inspect_file(file)
+    try:
+        figures = inspect_file(file)
+    except MediaError as error:
+        raise InputError(str(error)) from error
     target = BROADCAST if file.stem.endswith(f"_{BROADCAST.name}") else WEB
     rows = against_table(figures, loudness_lufs=target.loudness_lufs if lufs is None else lufs)
     is_right = all(row.is_right for row in rows)

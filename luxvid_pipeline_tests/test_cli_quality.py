@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from luxvid_pipeline.cli import app
+from luxvid_pipeline.domain.errors import InputError
 from luxvid_pipeline.media.audio import to_pcm, write_flac
 from luxvid_pipeline_tests.clips import draw_clip
 from luxvid_pipeline_tests.sounds import tone
@@ -44,8 +45,7 @@ def test_a_sound_file_has_no_target_of_its_own(tmp_path):
     assert "LUFS" in done.output
 
 
-def test_a_file_that_does_not_play_is_told_in_one_line(tmp_path):
+def test_a_file_that_does_not_play_is_unusable_input(tmp_path):
     (tmp_path / "notes.mp4").write_text("no film")
-    done = runner.invoke(app, ["inspect", str(tmp_path / "notes.mp4")])
-    assert done.exit_code != 0
-    assert "not readable as film, clip or sound" in (done.output + str(done.exception))
+    with pytest.raises(InputError, match="not readable as film, clip or sound"):
+        runner.invoke(app, ["inspect", str(tmp_path / "notes.mp4")], catch_exceptions=False)
