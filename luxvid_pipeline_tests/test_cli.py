@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import dagster as dg
@@ -220,6 +221,15 @@ def test_whatever_ends_a_command_is_one_line_and_with_json_an_object(luxvid, mon
     assert said.count("\n") == 1
     ended, out, said = luxvid("status")
     assert (ended, out, told in said) == (code, "", True)
+
+
+def test_what_pillow_warns_of_in_a_photo_is_not_shown(luxvid, monkeypatch):
+    def warn(*_):
+        warnings.warn_explicit("Corrupt EXIF data.", UserWarning, "TiffImagePlugin.py", 982, "PIL.TiffImagePlugin")
+        return []
+
+    monkeypatch.setattr("luxvid_pipeline.listing_status.statuses", warn)
+    assert luxvid("status", "--json") == (0, "[]\n", "")
 
 
 def test_an_engine_that_does_not_exist_is_named_with_its_variable(tmp_path):
