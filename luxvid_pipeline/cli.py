@@ -84,7 +84,8 @@ def main() -> None:
 def _tell_machines(problem: str, exit_code: int) -> None:
     """Print what went wrong as JSON where JSON was asked for; a command that fails has printed nothing else."""
     if "--json" in sys.argv:
-        typer.echo(json.dumps({"problem": one_line(problem), "exit_code": exit_code}, indent=2))
+        with suppress(OSError):  # its reader is gone or its disk is full, which may be what went wrong
+            typer.echo(json.dumps({"problem": one_line(problem), "exit_code": exit_code}, indent=2))
 
 
 @app.callback(invoke_without_command=True)

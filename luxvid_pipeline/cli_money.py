@@ -19,7 +19,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from luxvid_pipeline.terminal import JsonOption, one_line, out, progress_bars, user_name
+from luxvid_pipeline.terminal import JsonOption, named_path, one_line, out, progress_bars, user_name
 
 if TYPE_CHECKING:
     from luxvid_pipeline.ledger.payments import Entry, Event, SqlLedger
@@ -30,7 +30,10 @@ _KEY_SHOWN = 12
 
 def estimate(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Folder with the photos, and listing.yaml if there is one.")
+        Path,
+        typer.Argument(
+            metavar="FOLDER", parser=named_path, help="Folder with the photos, and listing.yaml if there is one."
+        ),
     ],
     listing: Annotated[str | None, typer.Option(help="Listing key, a-z 0-9 -; default: from the folder.")] = None,
     as_json: JsonOption = False,

@@ -13,14 +13,19 @@ import typer
 from rich.markup import escape
 
 from luxvid_pipeline.domain.errors import StorageError
-from luxvid_pipeline.terminal import JsonOption, is_directory, out
+from luxvid_pipeline.terminal import JsonOption, is_directory, named_path, out
 
 
 def review(
     listing: Annotated[str, typer.Argument(metavar="KEY", help="Listing key, as 'luxvid status' shows it.")],
     target: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="Where to write the page; default: LUXVID_HOME/reviews/KEY.html."),
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            parser=named_path,
+            help="Where to write the page; default: LUXVID_HOME/reviews/KEY.html.",
+        ),
     ] = None,
     launch: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     as_json: JsonOption = False,

@@ -126,6 +126,8 @@ def test_unusable_input_is_one_clear_line_and_exit_code_2(luxvid, tmp_path, make
         (["render", "villa", "--listing", "A B"], "'a-b'"),
         (["status", "nobody"], "nobody"),
         (["costs", "--days", "1000000"], "--days"),
+        (["estimate", ""], "an empty name"),
+        (["review", "villa", "--out", ""], "an empty name"),
         (["ledger", "settle", "abc", "lost", "--because", "x", "--cost", "1e308"], "--cost"),
     ],
     ids=[
@@ -135,6 +137,8 @@ def test_unusable_input_is_one_clear_line_and_exit_code_2(luxvid, tmp_path, make
         "forbidden-key",
         "unknown-listing",
         "endless-days",
+        "no-folder-to-estimate",
+        "no-place-for-the-page",
         "endless-cost",
     ],
 )
