@@ -26,7 +26,7 @@ from filelock import FileLock
 from sqlalchemy import event as sql_event
 from sqlalchemy.engine import Engine
 
-from luxvid_pipeline import cli
+from luxvid_pipeline import cli, local_runs
 from luxvid_pipeline.assets import clip_gate, clips, scene_sources
 from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.ledger import database
@@ -40,7 +40,7 @@ from luxvid_pipeline.providers.local import tagger as local_tagger
 from luxvid_pipeline.providers.replicate import photos as photos_as_sent
 from luxvid_pipeline.providers.vision import selector as vision_selector
 from luxvid_pipeline_tests.fakes import FakeCamera, FakeComposer, FakeSelector, FakeTagger, FakeWriter
-from luxvid_pipeline_tests.records import open_records
+from luxvid_pipeline_tests.records import lay_out_empty, open_records
 from luxvid_pipeline_tests.studio import Studio, draw_photos
 
 _LONGEST = (
@@ -102,7 +102,7 @@ def _memory_is_kept():
 
 @pytest.fixture(scope="session", autouse=True)
 def _nobody_waits_for_the_disk():
-    """SQLite in this process flushes nothing: a killed process loses nothing by it, and here no power fails.
+    """Nothing in this process is flushed to the disk: a killed process loses nothing by it, and here no power fails.
 
     The ledger asks for its flushes itself, afterwards, and keeps them.
     """
@@ -112,8 +112,22 @@ def _nobody_waits_for_the_disk():
             connection.execute("PRAGMA synchronous=OFF")
 
     sql_event.listen(Engine, "connect", hurry)
-    yield
+    with mock.patch.object(os, "fsync", return_value=None):
+        yield
     sql_event.remove(Engine, "connect", hurry)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _empty_records_are_made_once():
+    """Lay out empty records in a new ``DAGSTER_HOME``; that a command makes its own is seen where one is started."""
+
+    def laid_out(file):
+        lay_out_empty(file.parent)
+        return configured(file)
+
+    configured = local_runs._configured
+    with mock.patch.object(local_runs, "_configured", laid_out):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -168,7 +182,8 @@ def _the_same_photo_is_looked_at_once():
             patched.enter_context(mock.patch.object(module, look.__name__, once(look)))
         # As the product does, of more photos than one film sends.
         framed = photos_as_sent._framed
-        framed_once = cached(LRUCache(96), key=framed.cache_key, lock=threading.Lock())(framed.__wrapped__)
+        kept = LRUCache[object, bytes](32 << 20, getsizeof=len)
+        framed_once = cached(kept, key=framed.cache_key, lock=threading.Lock())(framed.__wrapped__)
         patched.enter_context(mock.patch.object(photos_as_sent, "_framed", framed_once))
         yield
 

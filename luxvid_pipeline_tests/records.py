@@ -27,7 +27,7 @@ def open_records(base: Path) -> dg.DagsterInstance:
     def storage(which: type, folder: Path) -> dict[str, object]:
         return {"module": records.__name__, "class": which.__name__, "config": {"base_dir": str(folder)}}
 
-    _lay_out(base)
+    lay_out_empty(base)
     history = base / "history"
     overrides = {
         "event_log_storage": storage(records.QuickEvents, history / "runs"),
@@ -38,7 +38,7 @@ def open_records(base: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.local_temp(str(base), overrides=overrides)
 
 
-def _lay_out(base: Path) -> None:
+def lay_out_empty(base: Path) -> None:
     """Put empty records into Dagster's home, unless it has its own."""
     if not (base / "history").exists():
         shutil.copytree(_empty(), base, dirs_exist_ok=True)
