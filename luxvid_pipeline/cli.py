@@ -26,7 +26,16 @@ from rich.table import Table
 
 from luxvid_pipeline import __version__, cli_delivery, cli_direction, cli_money, cli_operations, cli_quality, cli_review
 from luxvid_pipeline.domain.errors import LuxVidError, StorageError
-from luxvid_pipeline.terminal import JsonOption, err, is_directory, named_path, one_line, out, progress_bars
+from luxvid_pipeline.terminal import (
+    JsonOption,
+    err,
+    is_directory,
+    named_path,
+    one_line,
+    out,
+    progress_bars,
+    takes_output,
+)
 
 _INTERRUPTED = 130
 _LONGEST_NAME = 240
@@ -77,6 +86,9 @@ def main() -> None:
             _tell_machines(end.__context__.format_message(), end.__context__.exit_code)
         raise
     except Exception as error:
+        if isinstance(error, OSError) and not takes_output():
+            err.print(f"luxvid: what it prints cannot be written: {error.strerror}; what was made is kept")
+            sys.exit(1)
         _tell_machines(f"{type(error).__name__}: {error}", 1)
         raise
 

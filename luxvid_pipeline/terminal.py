@@ -129,6 +129,16 @@ def one_line(text: str) -> str:
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
+def takes_output() -> bool:
+    """Return whether the output takes one more (empty) line; if not (a log on a full disk), the rest goes nowhere."""
+    try:
+        typer.echo()  # flushes
+    except OSError:
+        out.on_broken_pipe()
+        return False
+    return True
+
+
 @contextmanager
 def progress_bars(*, show: bool, stages: Sequence[str] = tuple(STAGES)) -> Iterator[Any]:
     """Give whom to tell of progress: bars in a terminal, lines elsewhere.

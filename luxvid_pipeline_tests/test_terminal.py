@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -46,6 +47,16 @@ def test_with_its_output_closed_the_command_works_and_says_nothing(tmp_path, clo
     ended = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["schema", "doctor --json"])
+def test_an_output_on_a_full_disk_is_one_line(tmp_path, command):
+    environment = {**os.environ, "LUXVID_HOME": str(tmp_path)}
+    asked = [sys.executable, "-m", "luxvid_pipeline.cli", *command.split()]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(asked, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    said = "luxvid: what it prints cannot be written: No space left on device; what was made is kept\n"
+    assert (ended.returncode, ended.stderr) == (1, said)
 
 
 @pytest.mark.parametrize("name", ["out", "err"])
