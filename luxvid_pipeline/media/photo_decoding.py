@@ -5,8 +5,9 @@ Belongs here: what the bytes are, whatever the name says; the header's size and 
 reduced scale; orientation; colour.
 Does not belong here: judging the picture (``media/photo_quality.py``), keeping files (``media/photos.py``).
 
-JPEG goes through OpenCV, which decodes at a half, a quarter or an eighth of the size without holding the interpreter
-lock, everything else through Pillow. Only the header is believed before it is checked: sizes first, pixels later.
+JPEG goes through libjpeg-turbo, which decodes at a half, a quarter or an eighth of the size without holding the
+interpreter lock, everything else through Pillow. Only the header is believed before it is checked: sizes first,
+pixels later.
 """
 
 import contextlib
@@ -33,7 +34,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from luxvid_pipeline.media.jpeg_damage import JpegState, jpeg_state
+from luxvid_pipeline.media.jpeg_damage import DamagedJpegError, decode_whole_jpeg
 
 MOST_PIXELS = 200_000_000
 """A header that claims more is refused before a byte of it is decoded."""
@@ -125,8 +126,7 @@ def read_header(content: bytes, suffix: str = "") -> PhotoHeader:
         suffix: The ending of its name, which only matters for camera raw (a raw file is also a TIFF of its preview).
 
     Raises:
-        RefusedPhotoError: Not a picture, a drawing, camera raw, over 200 megapixels, too small, cut off or damaged
-            (of a JPEG, what ``jpeg_state`` can tell).
+        RefusedPhotoError: Not a picture, a drawing, camera raw, over 200 megapixels, or too small.
     """
     if not content:
         raise RefusedPhotoError("the file is empty; it was probably not copied to the end")
@@ -152,33 +152,26 @@ def read_header(content: bytes, suffix: str = "") -> PhotoHeader:
             f"it is too small: {width} × {height}, and the short side should have {LEAST_SHORT_SIDE_PX} px or more",
             header,
         )
-    if header.format in ("JPEG", "MPO"):
-        _refuse_damaged_jpeg(content, header)
     return header
-
-
-def _refuse_damaged_jpeg(content: bytes, header: PhotoHeader) -> None:
-    """Libjpeg paints what is missing grey, what is damaged in shifted stripes, and reports success."""
-    state = jpeg_state(content)
-    if state is JpegState.CUT_OFF:
-        raise RefusedPhotoError("it is cut off: the end of the picture is missing; copy it again", header)
-    if state is JpegState.DAMAGED:
-        raise RefusedPhotoError("it is damaged: a part of the picture is missing or overwritten; copy it again", header)
 
 
 def decode(content: bytes, header: PhotoHeader) -> NDArray[np.uint8]:
     """Return the upright photo in sRGB at working size, height × width × 3, BGR.
 
     Raises:
-        RefusedPhotoError: The decoder gave up on it.
+        RefusedPhotoError: The decoder gave up on it, or painted over what is missing.
     """
     try:
-        pixels = _decode_jpeg(content, header) if _is_plain_jpeg(header) else None
+        pixels = decode_whole_jpeg(content, _reduced_size_px(header)) if _is_plain_jpeg(header) else None
         if pixels is None:
             with _LARGE_ONE_AT_A_TIME.room_for(header.stored_width_px * header.stored_height_px):
                 pixels = _decode_with_pillow(content, header)
     except (RefusedPhotoError, MemoryError):
         raise
+    except DamagedJpegError as error:
+        what = "cut off: the end" if error.cut_off else "damaged: a part"
+        gone = "missing" if error.cut_off else "missing or overwritten"
+        raise RefusedPhotoError(f"it is {what} of the picture is {gone}; copy it again", header) from error
     except Exception as error:  # decoders raise anything at all on damaged bytes: SyntaxError, struct.error, …
         reason = f"it cannot be decoded, it is damaged ({_first_words(error)}); copy or export it again"
         raise RefusedPhotoError(reason, header) from error
@@ -190,6 +183,11 @@ def reduction(header: PhotoHeader) -> int:
     long, short = sorted((header.stored_width_px, header.stored_height_px), reverse=True)
     fits = [by for by in (8, 4, 2) if long / by >= ENOUGH_LONG_SIDE_PX and short / by >= WORKING_SHORT_SIDE_PX]
     return fits[0] if fits else 1
+
+
+def _reduced_size_px(header: PhotoHeader) -> tuple[int, int]:
+    by = reduction(header)
+    return -(-header.stored_width_px // by), -(-header.stored_height_px // by)
 
 
 def decode_reduced_jpeg(content: bytes, by: int) -> NDArray[np.uint8] | None:
@@ -270,26 +268,36 @@ def _profile_name(profile: bytes) -> str:
         return "unreadable profile, taken as sRGB"
 
 
+def _is_jpeg(header: PhotoHeader) -> bool:
+    return header.format in ("JPEG", "MPO")
+
+
 def _is_plain_jpeg(header: PhotoHeader) -> bool:
-    return header.format in ("JPEG", "MPO") and header.mode in ("RGB", "L") and _to_srgb_is_nothing(header)
+    return _is_jpeg(header) and header.mode in ("RGB", "L") and _to_srgb_is_nothing(header)
 
 
 def _to_srgb_is_nothing(header: PhotoHeader) -> bool:
     return header.profile is None or "srgb" in header.profile_name.lower()
 
 
-def _decode_jpeg(content: bytes, header: PhotoHeader) -> NDArray[np.uint8] | None:
-    return decode_reduced_jpeg(content, reduction(header))
-
-
 def _decode_with_pillow(content: bytes, header: PhotoHeader) -> NDArray[np.uint8]:
-    with _opened(content) as image:
-        by = reduction(header)
-        if header.format in ("JPEG", "MPO") and by > 1:
-            image.draft(image.mode, (-(-image.width // by), -(-image.height // by)))
-        image.load()
+    with _loaded(content, header) as image:
         shrunk = _shrunk(_eight_bit(image))
     return cv2.cvtColor(np.asarray(_in_srgb(shrunk, header)), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
+
+
+def _loaded(content: bytes, header: PhotoHeader) -> Image.Image:
+    if _is_jpeg(header) and header.mode in ("RGB", "L"):
+        pixels = decode_whole_jpeg(content, _reduced_size_px(header), "RGB" if header.mode == "RGB" else "GRAY")
+        if pixels is not None:
+            return Image.fromarray(pixels.squeeze())
+    if _is_jpeg(header) and header.mode == "CMYK":
+        decode_whole_jpeg(content, (1, 1), "CMYK")  # only to learn that it is whole; Pillow knows its colours
+    with _opened(content) as image:
+        if _is_jpeg(header):
+            image.draft(image.mode, _reduced_size_px(header))
+        image.load()
+        return image
 
 
 def _shrunk(image: Image.Image) -> Image.Image:

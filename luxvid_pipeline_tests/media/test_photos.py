@@ -12,7 +12,6 @@ from PIL import Image, ImageCms
 from luxvid_pipeline.domain.errors import StorageError
 from luxvid_pipeline.domain.photos import PhotoRecord, Verdict
 from luxvid_pipeline.media import photo_decoding, photos
-from luxvid_pipeline.media.jpeg_damage import JpegState, jpeg_state
 from luxvid_pipeline.media.listing_folder import read_listing_folder
 from luxvid_pipeline.media.photo_decoding import RefusedPhotoError
 from luxvid_pipeline.media.photos import read_photos
@@ -125,6 +124,10 @@ def test_every_exif_orientation_is_turned_upright(home, orientation, kind):
     assert draw.corner_names(working(home, record)) == list(draw.CORNERS)
 
 
+def _decoded(content: bytes) -> np.ndarray:
+    return photo_decoding.decode(content, photo_decoding.read_header(content))
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -134,6 +137,7 @@ def test_every_exif_orientation_is_turned_upright(home, orientation, kind):
         pytest.param({"restart_marker_rows": 1}, id="a-restart-a-row"),
         pytest.param({"restart_marker_blocks": 1}, id="a-restart-a-block"),
         pytest.param({"progressive": True, "restart_marker_rows": 1}, id="progressive-with-restarts"),
+        pytest.param({"icc_profile": draw.DISPLAY_P3}, id="of-a-phone"),
     ],
 )
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
@@ -145,7 +149,29 @@ def test_a_sound_jpeg_is_never_taken_for_a_damaged_one(settings, mode, margin):
     Image.fromarray(picture).convert(mode).save(stream, "JPEG", **settings)
     thumbnail = _jpeg(draw.scene(1, 64, 48))
     after = bytes(9000) + thumbnail  # what some cameras put behind the picture
-    assert jpeg_state(stream.getvalue() + after) is JpegState.WHOLE
+    assert _decoded(stream.getvalue() + after).shape == (720, 960, 3)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(lambda whole: whole[:-2] + b"\x12\x91\x77\x03" + whole[-2:], id="a-few-bytes-too-many"),
+        pytest.param(lambda whole: whole[:-2] + bytes(4000) + whole[-2:], id="padded-with-zeros"),
+        pytest.param(lambda whole: whole[:-2] + b"\x7f" * 40 + whole[-2:], id="padded-with-something-else"),
+        pytest.param(lambda whole: whole[:-2] + b"\xff" * 40 + whole[-2:], id="filled"),
+        pytest.param(lambda whole: whole[:-2], id="without-its-end-marker"),
+        pytest.param(lambda whole: whole.replace(b"JFIF\0\x01", b"JFIF\0\x07", 1), id="of-an-unknown-version"),
+        pytest.param(
+            lambda whole: whole[:2] + b"\xff\xe2\0\x10ICC_PROFILE\0\x01\x02" + whole[2:], id="with-half-a-profile"
+        ),
+        pytest.param(
+            lambda whole: whole.replace(b"\xff\xdb", b"\1\2\xff\xdb", 1), id="with-odd-bytes-before-its-tables"
+        ),
+    ],
+)
+def test_what_odd_cameras_write_is_decoded_like_any_other(odd):
+    whole = _jpeg(draw.scene(2))
+    assert np.array_equal(_decoded(odd(whole)), _decoded(whole))
 
 
 def test_place_and_name_stay_in_the_original(home):
@@ -284,6 +310,20 @@ def _overwritten(with_bytes: bytes, **settings: object) -> bytes:
     return whole[:half] + with_bytes + whole[half + len(with_bytes) :]
 
 
+def _block_misplaced(picture: Image.Image | None = None, **settings: object) -> bytes:
+    """A JPEG in which one block of a disk was written over another."""
+    stream = io.BytesIO()
+    (picture or Image.fromarray(draw.scene())).save(stream, "JPEG", **{"quality": 92, **settings})
+    whole = stream.getvalue()
+    half = len(whole) // 2
+    return whole[:half] + whole[8192:12288] + whole[half + 4096 :]
+
+
+def _last_part_zeros() -> bytes:
+    whole = _jpeg(draw.scene())
+    return whole[:-3002] + bytes(3000) + whole[-2:]
+
+
 def _with_restarts_lost() -> bytes:
     """A JPEG from whose middle three rows of MCUs have gone."""
     whole = _jpeg(draw.scene(), restart_marker_rows=1)
@@ -318,6 +358,20 @@ REFUSED = [
     ),
     pytest.param(
         "a.jpg", lambda: _overwritten(b"lost \xff\x31 found"), "damaged: a part", id="jpeg-with-a-marker-that-is-none"
+    ),
+    pytest.param("a.jpg", _last_part_zeros, "damaged: a part", id="jpeg-with-its-last-bytes-zeros"),
+    pytest.param("a.jpg", _block_misplaced, "damaged: a part", id="jpeg-with-a-block-misplaced"),
+    pytest.param(
+        "a.jpg",
+        lambda: _block_misplaced(icc_profile=draw.DISPLAY_P3),
+        "damaged: a part",
+        id="jpeg-of-a-phone-with-a-block-misplaced",
+    ),
+    pytest.param(
+        "a.jpg",
+        lambda: _block_misplaced(Image.fromarray(draw.scene()).convert("CMYK")),
+        "damaged: a part",
+        id="cmyk-jpeg-with-a-block-misplaced",
     ),
     pytest.param("a.jpg", _with_restarts_lost, "damaged: a part", id="jpeg-whose-restart-markers-skip-some"),
     pytest.param("a.jpg", lambda: _jpeg(draw.scene(1, 900, 600)), "too small: 900 × 600", id="too-small"),
