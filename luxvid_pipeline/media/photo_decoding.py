@@ -57,6 +57,7 @@ _RAW_SUFFIXES = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf
 _BEST_DEFLATE_RATIO = 1032
 _ORIENTATION_TAG = 0x0112
 _UNTAGGED = "sRGB"
+_PALETTES = ("1", "P", "PA")
 
 # Pillow only knows the formats whose plug-ins are imported; MPO comes out of the JPEG plug-in by itself.
 _PLUGINS = (
@@ -111,6 +112,11 @@ class PhotoHeader:
         """Width and height as the photo is meant to be seen."""
         size = (self.stored_width_px, self.stored_height_px)
         return (size[1], size[0]) if self.orientation >= 5 else size
+
+    @property
+    def has_palette(self) -> bool:
+        """Whether its colours are a few, mixed of dots: a palette, or black and white."""
+        return self.format == "GIF" or self.mode in _PALETTES
 
     @property
     def suffix(self) -> str:
@@ -303,7 +309,7 @@ def _loaded(content: bytes, header: PhotoHeader) -> Image.Image:
 def _shrunk(image: Image.Image) -> Image.Image:
     """Scale a picture far above working size down before its colours are converted, which costs more."""
     by = int(1 / _working_scale(image.width, image.height))
-    return image.reduce(by) if by > 1 and image.mode not in ("P", "PA", "1") else image
+    return image.reduce(by) if by > 1 and image.mode not in _PALETTES else image
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -312,7 +318,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         top = float(values.max(initial=0.0))
         full_scale = 65535.0 if image.mode != "F" and top > 255 else (255.0 if top > 1 else 1.0)
         return Image.fromarray(np.clip(values * (255.0 / full_scale) + 0.5, 0, 255).astype(np.uint8))
-    if image.mode in ("P", "PA", "1"):
+    if image.mode in _PALETTES:
         return image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
     return image
 

@@ -54,6 +54,9 @@ WORKING_QUALITY = 92
 
 LARGEST_FILE_BYTES = 1_000_000_000
 
+_DOTS_COUNT = 0.5
+"""What looks sharp in a picture whose few colours are mixed of dots is no detail, and counts by half."""
+
 _ID_CHARACTERS = 16
 _TOO_LARGE = "decoding it takes more memory than there is; scale it down"
 _SCRATCH = ".reading-"
@@ -177,7 +180,7 @@ class _Reader:
         seen = replace(
             record,
             perceptual_hash=perceptual_hash(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8)),
-            sharpness=quality.sharpness,
+            sharpness=quality.sharpness * (_DOTS_COUNT if header.has_palette else 1.0),
             exposure=quality.exposure,
             reason=quality.reason,
         )

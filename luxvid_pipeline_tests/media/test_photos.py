@@ -489,6 +489,24 @@ def test_of_near_duplicates_the_better_one_stays(home, change):
 
 
 @pytest.mark.parametrize(
+    "few",
+    [
+        pytest.param(lambda picture: picture.convert("P"), id="a-palette"),
+        pytest.param(lambda picture: picture.convert("1"), id="black-and-white-dots"),
+    ],
+)
+@pytest.mark.parametrize("form", ["PNG", "GIF"])
+def test_dots_are_not_taken_for_the_sharper_photo(home, few, form):
+    picture = cv2.GaussianBlur(draw.scene(3, 1200, 800), (0, 0), 0.6)
+    grey = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    draw.save(home / "photo.jpg", grey)
+    few(Image.fromarray(grey)).save(home / "dots", form)
+    records = read(home)
+    assert records["photo.jpg"].verdict is Verdict.KEPT
+    assert records["dots"].duplicate_of == records["photo.jpg"].photo_id
+
+
+@pytest.mark.parametrize(
     "other",
     [
         pytest.param(lambda picture: draw.scene(4, 1920, 1280), id="another-room"),
