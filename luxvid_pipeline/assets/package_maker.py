@@ -52,7 +52,15 @@ from luxvid_pipeline.media.loudness import Loudness
 from luxvid_pipeline.media.measures.delivery import inspect_file
 from luxvid_pipeline.media.memory import memory_reused
 from luxvid_pipeline.media.overlays import Overlay
-from luxvid_pipeline.media.packaging import TEASER_PX, SceneSource, make_card, make_parts, write_stream, write_teaser
+from luxvid_pipeline.media.packaging import (
+    TEASER_PX,
+    TEASER_STEP,
+    SceneSource,
+    make_card,
+    make_parts,
+    write_stream,
+    write_teaser,
+)
 from luxvid_pipeline.media.part_runs import PartOrder
 from luxvid_pipeline.media.proof_files import write_proof
 from luxvid_pipeline.media.provenance import Provenance, Signer, can_be_marked
@@ -681,8 +689,7 @@ class PackageMaker:
             segments=self._segments(cut),
         )
         width, height = TEASER_PX
-        # Its segments stay counted in the film's frames; what is shown when is the same.
-        webp = replace(mp4, name=f"{base}.webp", width_px=width, height_px=height)
+        webp = replace(mp4.thinned(TEASER_STEP), name=f"{base}.webp", width_px=width, height_px=height)
         with self._store.scratch() as scratch:
             if any(
                 self._store.kept(self._key(each.name), self._made_from(each, made_from)) is None for each in (mp4, webp)

@@ -8,7 +8,7 @@ gathering the facts (``assets/delivery.py``).
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -188,6 +188,20 @@ class FileFacts:
     def frames(self) -> int:
         """Its length in frames."""
         return max((segment.start + segment.frames for segment in self.segments), default=0)
+
+    def thinned(self, step: int) -> "FileFacts":
+        """Return what is to be said of a copy that shows each ``step``-th frame for as long as ``step`` of them."""
+        segments = tuple(
+            replace(
+                segment,
+                start=-(-segment.start // step),
+                frames=-(-(segment.start + segment.frames) // step) - -(-segment.start // step),
+                source_frames=segment.taken if segment.scene else 0,
+                dissolve_frames=segment.dissolve_frames // step,
+            )
+            for segment in self.segments
+        )
+        return replace(self, fps=self.fps / step, segments=segments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,8 @@ from luxvid_pipeline.media.retiming import HalfPace
 from luxvid_pipeline.media.video_files import frame_at, open_without_decoding
 
 TEASER_PX = (480, 270)
-_TEASER_STEP = 3
+TEASER_STEP = 3
+"""The animated teaser shows each third frame of the other one."""
 
 _RUN_FRAMES = 2 * gop_frames(FULL_HD)
 """Frames of a scene that its parts are encoded in at once, at its own pace: two groups of pictures, a second."""
@@ -487,7 +488,7 @@ def write_teaser(stretches: Sequence[Stretch], film: FilmFormat, mp4: Path, webp
     pictures: list[Image.Image] = []
     try:
         with av.open(str(mp4)) as container:
-            for frame in itertools.islice(container.decode(video=0), 0, None, _TEASER_STEP):
+            for frame in itertools.islice(container.decode(video=0), 0, None, TEASER_STEP):
                 small = frame.reformat(width=TEASER_PX[0], height=TEASER_PX[1], format="rgb24")
                 pictures.append(small.to_image())
         pictures[0].save(
@@ -495,7 +496,7 @@ def write_teaser(stretches: Sequence[Stretch], film: FilmFormat, mp4: Path, webp
             "WEBP",
             save_all=True,
             append_images=pictures[1:],
-            duration=round(1000 * _TEASER_STEP / film.fps),
+            duration=round(1000 * TEASER_STEP / film.fps),
             loop=0,
             quality=68,
             method=2,

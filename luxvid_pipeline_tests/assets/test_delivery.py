@@ -9,12 +9,14 @@ import itertools
 import json
 import shutil
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import opentimelineio as otio
 import pytest
+from PIL import Image
 
 from luxvid_pipeline.domain.errors import NotDeliverableError
 from luxvid_pipeline.domain.film_format import FULL_HD
@@ -190,6 +192,16 @@ def test_the_card_stands_longer_than_four_seconds(local):
 def test_the_wide_unbranded_film_is_the_film(local):
     film = local.studio.store.open("property_video/villa-test/film.mp4")
     assert local.path(FILM).read_bytes() == film.read_bytes()
+
+
+def test_the_small_teaser_is_told_in_its_own_frames(local):
+    name = "villa-test_teaser_4s_16x9.webp"
+    (told,) = [file for file in local.manifest["files"] if file["file"] == name]
+    with Image.open(local.path(name)) as moving:
+        moving.load()
+        assert Fraction(told["fps"]) == Fraction(1000, moving.info["duration"])
+        assert told["duration_s"] * float(Fraction(told["fps"])) == moving.n_frames
+    assert [told["segments"][0]["from_s"], told["segments"][-1]["to_s"]] == [0.0, told["duration_s"]]
 
 
 def test_the_stream_plays_from_its_playlist(local):
