@@ -105,6 +105,7 @@ class Limits:
 
     Attributes:
         most_bytes: Size of one photo.
+        all_bytes: Size of all photos of a listing together, those fetched before included.
         connect_s: Until a connection stands.
         read_s: Between two pieces of an answer.
         total_s: For one photo, redirects and further tries included.
@@ -115,6 +116,7 @@ class Limits:
     """
 
     most_bytes: int = 100_000_000
+    all_bytes: int = 4_000_000_000
     connect_s: float = 5.0
     read_s: float = 15.0
     total_s: float = 120.0
@@ -135,6 +137,14 @@ class FetchedPhotos:
 
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(slots=True)
+class _Session:
+    """One fetch of a listing's photos: who asks, and how many bytes may still come."""
+
+    client: httpx.AsyncClient
+    bytes_left: int
 
 
 class RemotePhotos:
@@ -173,6 +183,7 @@ class RemotePhotos:
         files: dict[str, Path] = {}
         refused: dict[str, str] = {}
         missing: list[PhotoEntry] = []
+        bytes_left = self._limits.all_bytes
         for photo in photos[self._limits.photos :]:
             refused[photo.file] = f"only the first {self._limits.photos} photos by reference are fetched"
         for photo in photos[: self._limits.photos]:
@@ -181,10 +192,11 @@ class RemotePhotos:
                 missing.append(photo)
             else:
                 files[photo.file] = kept
+                bytes_left -= kept.stat().st_size
         if missing:
             # A loop of its own, in a thread of its own: whoever calls may run in one already.
             with ThreadPoolExecutor(1, "fetch-photos") as pool:
-                for photo, found in pool.submit(asyncio.run, self._fetch_all(missing)).result():
+                for photo, found in pool.submit(asyncio.run, self._fetch_all(missing, bytes_left)).result():
                     if isinstance(found, Path):
                         files[photo.file] = found
                     else:
@@ -201,7 +213,7 @@ class RemotePhotos:
         whole = known.get("url") == photo.source_url and known.get("sha256") == hashlib.sha256(content).hexdigest()
         return file if whole else None
 
-    async def _fetch_all(self, photos: Sequence[PhotoEntry]) -> list[tuple[PhotoEntry, Path | str]]:
+    async def _fetch_all(self, photos: Sequence[PhotoEntry], bytes_left: int) -> list[tuple[PhotoEntry, Path | str]]:
         gate = asyncio.Semaphore(self._limits.at_once)
         client = httpx.AsyncClient(
             verify=self._trust or True,
@@ -213,6 +225,7 @@ class RemotePhotos:
             headers={"User-Agent": "luxvid", "Accept": "image/*", "Accept-Encoding": "identity"},
         )
 
+        session = _Session(client, bytes_left)
         end = asyncio.get_running_loop().time() + self._limits.all_s
 
         async def one(photo: PhotoEntry) -> tuple[PhotoEntry, Path | str]:
@@ -220,19 +233,19 @@ class RemotePhotos:
                 if asyncio.get_running_loop().time() > end:
                     return photo, f"the photos before it took more than {self._limits.all_s:g} seconds to fetch"
                 try:
-                    return photo, await self._with_patience(client, photo)
+                    return photo, await self._with_patience(session, photo)
                 except NotFetchedError as error:
                     return photo, f"it could not be fetched: {error.reason}"
 
         async with client:
             return await asyncio.gather(*(one(photo) for photo in photos))
 
-    async def _with_patience(self, client: httpx.AsyncClient, photo: PhotoEntry) -> Path:
+    async def _with_patience(self, session: _Session, photo: PhotoEntry) -> Path:
         try:
             async with asyncio.timeout(self._limits.total_s):
                 for pause_s in (*_AGAIN_AFTER_S, None):
                     try:
-                        return await self._follow(client, photo)
+                        return await self._follow(session, photo)
                     except NotFetchedError as error:
                         if not error.again or pause_s is None:
                             raise
@@ -241,26 +254,26 @@ class RemotePhotos:
             raise NotFetchedError(f"it did not come within {self._limits.total_s:g} seconds") from error
         raise NotFetchedError("it was not asked for")
 
-    async def _follow(self, client: httpx.AsyncClient, photo: PhotoEntry) -> Path:
+    async def _follow(self, session: _Session, photo: PhotoEntry) -> Path:
         url = photo.source_url or ""
         for _ in range(self._limits.redirects + 1):
-            onward = await self._ask(client, url, photo)
+            onward = await self._ask(session, url, photo)
             if isinstance(onward, Path):
                 return onward
             url = onward
         raise NotFetchedError(f"it is redirected more than {self._limits.redirects} times")
 
-    async def _ask(self, client: httpx.AsyncClient, url: str, photo: PhotoEntry) -> Path | str:
+    async def _ask(self, session: _Session, url: str, photo: PhotoEntry) -> Path | str:
         """Ask once; returns the file, or where it is said to be."""
         asked = _checked(url)
         self._policy.check_host(asked.host)
         address = await self._resolve(asked)
         pinned = asked.copy_with(host=str(address))
-        request = client.build_request(
+        request = session.client.build_request(
             "GET", pinned, headers={"Host": asked.netloc.decode()}, extensions={"sni_hostname": asked.raw_host.decode()}
         )
         try:
-            answer = await client.send(request, stream=True)
+            answer = await session.client.send(request, stream=True)
         except httpx.TransportError as error:
             refused = isinstance(error.__cause__, ssl.SSLError) or "CERTIFICATE" in str(error)
             said = str(error) or type(error).__name__
@@ -269,7 +282,7 @@ class RemotePhotos:
             if answer.is_redirect:
                 return str(asked.join(answer.headers.get("location", "")))
             self._check_answer(asked.host, answer)
-            return await self._receive(answer, photo)
+            return await self._receive(session, answer, photo)
         except httpx.InvalidURL as error:
             raise NotFetchedError(f"{asked.host} redirects to something that is no address") from error
         except httpx.TransportError as error:
@@ -310,18 +323,21 @@ class RemotePhotos:
         if length.isdigit() and int(length) > self._limits.most_bytes:
             raise self._too_large()
 
-    async def _receive(self, answer: httpx.Response, photo: PhotoEntry) -> Path:
+    async def _receive(self, session: _Session, answer: httpx.Response, photo: PhotoEntry) -> Path:
         target = self._file(photo)
         part = target.with_name(f".{uuid.uuid4().hex}")
         seen = hashlib.sha256()
-        size = 0
+        size, kept = 0, False
         try:
             self._into.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as stream:
                 async for piece in answer.aiter_raw(_BLOCK):
                     size += len(piece)
+                    session.bytes_left -= len(piece)
                     if size > self._limits.most_bytes:
                         raise self._too_large()
+                    if session.bytes_left < 0:
+                        raise self._too_much()
                     seen.update(piece)
                     stream.write(piece)
             if size == 0:
@@ -330,17 +346,26 @@ class RemotePhotos:
             known: dict[str, Any] = {"url": photo.source_url, "sha256": seen.hexdigest(), "bytes": size}
             part.write_text(json.dumps(known))
             part.replace(self._record(photo))
+            kept = True
         except OSError as error:
             raise StorageError(
                 f"{target}: a fetched photo cannot be kept: {error.strerror or error}; free some space"
             ) from error
         finally:
+            if not kept:
+                session.bytes_left += size
             with suppress(OSError):
                 part.unlink(missing_ok=True)
         return target
 
     def _too_large(self) -> NotFetchedError:
         return NotFetchedError(f"it is larger than {self._limits.most_bytes / 1e6:g} MB")
+
+    def _too_much(self) -> NotFetchedError:
+        return NotFetchedError(
+            f"with it, the listing's photos by reference exceed {self._limits.all_bytes / 1e6:g} MB together; "
+            "name fewer of them, or smaller ones"
+        )
 
     def _file(self, photo: PhotoEntry) -> Path:
         """The ending is the name's: formats that their bytes do not tell are told by it."""

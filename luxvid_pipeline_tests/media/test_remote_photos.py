@@ -314,6 +314,17 @@ def test_a_manifest_cannot_ask_for_any_number_of_photos(tmp_path, site):
     assert found.refused == {"3.jpg": "only the first 3 photos by reference are fetched"}
 
 
+def test_a_manifest_cannot_fill_the_disk(tmp_path, site):
+    three = Limits(all_bytes=3 * len(PICTURE) + 10, at_once=1)
+    urls = [address(site, f"{what}/{n}") for n, what in enumerate(("photo", "endless", "photo", "photo", "photo"))]
+    found = fetch(tmp_path, *urls, limits=three)
+    assert set(found.files) == {"0.jpg", "2.jpg", "3.jpg"}, "what is not kept takes no room"
+    assert "the listing's photos by reference exceed" in found.refused["4.jpg"]
+    again = fetch(tmp_path, *urls, limits=three)
+    assert again.files == found.files, "what was fetched before counts"
+    assert set(again.refused) == set(found.refused)
+
+
 def test_a_directory_that_cannot_be_written_is_not_the_photos_fault(tmp_path, site):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="cannot be kept"):
