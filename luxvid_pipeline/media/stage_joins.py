@@ -11,6 +11,7 @@ they are lengthened by their own mirror image for a few milliseconds, under whic
 """
 
 import math
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,8 @@ _SAME_LENGTH_S = 0.3
 _MOST_GAIN_DB = 12.0
 _CEILING_DBTP = -1.0
 _HOP = SAMPLE_RATE_HZ // 200
+_TO_THE_END = 0x7FFF_0000
+"""From here on, a length of a WAV's sound is no length: a writer that did not know it."""
 
 Floats = NDArray[np.float64]
 
@@ -67,8 +70,9 @@ def read_music(path: Path) -> Sound:
     goes on there would have a notch at every stage. So the end is lengthened by a straight line first.
 
     Raises:
-        MediaError: It cannot be read or holds no sound.
+        MediaError: It cannot be read, holds no sound, or is a WAV that ends before its own length.
     """
+    _refuse_cut_wav(path)
     try:
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError):
@@ -80,6 +84,31 @@ def read_music(path: Path) -> Sound:
         common = math.gcd(SAMPLE_RATE_HZ, int(rate_hz))
         stereo = scipy.signal.resample_poly(stereo, SAMPLE_RATE_HZ // common, rate_hz // common, axis=0, padtype="line")
     return np.asarray(stereo, np.float32)
+
+
+def _refuse_cut_wav(path: Path) -> None:
+    """Decoders play what there is of a WAV and say nothing of the rest.
+
+    Source:
+        Multimedia Programming Interface and Data Specifications 1.0 (IBM and Microsoft, 1991), chapter 2: chunks of
+        RIFF. Whoever writes into a pipe cannot know the length, and writes 0 or a number that means "to the end".
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            form, _, kind = struct.unpack("<4sI4s", stream.read(12))
+            while (form, kind) == (b"RIFF", b"WAVE"):
+                name, length = struct.unpack("<4sI", stream.read(8))
+                start = stream.tell()
+                if name == b"data":
+                    break
+                stream.seek(start + length + length % 2)
+            else:
+                return
+    except (OSError, struct.error):  # the decoder says what is wrong with it
+        return
+    if length < _TO_THE_END and start + length > size:
+        raise MediaError(f"{path.name}: it is cut off: {size - start} of {length} bytes of sound are there")
 
 
 def find_continuation(sent: Sound, returned: Sound, new_s: float) -> Continuation:

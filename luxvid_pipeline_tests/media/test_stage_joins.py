@@ -1,5 +1,7 @@
 """A continuation is cut where the slice ends, comes in as loud as what was there, and clicks nowhere."""
 
+import struct
+
 import numpy as np
 import pytest
 from scipy import signal
@@ -12,6 +14,7 @@ from luxvid_pipeline.media.stage_joins import (
     join_stage,
     looped,
     on_the_beat,
+    read_music,
     write_slice,
 )
 from luxvid_pipeline_tests.sounds import pluckings, silence, tone
@@ -111,3 +114,31 @@ def test_the_same_slice_gives_the_same_bytes(tmp_path):
     write_slice(to_pcm(pluckings(2)), tmp_path / "one.wav")
     write_slice(to_pcm(pluckings(2)), tmp_path / "two.wav")
     assert (tmp_path / "one.wav").read_bytes() == (tmp_path / "two.wav").read_bytes()
+
+
+def _wav(path, length=None, *, sent=None, odd_chunk=b""):
+    """A WAV of half a second that says another length of its sound, or was sent in part."""
+    write_slice(to_pcm(tone(440, 0.5)), path)
+    whole = path.read_bytes()
+    at = whole.index(b"data")
+    said = whole[at + 4 : at + 8] if length is None else struct.pack("<I", length)
+    path.write_bytes((whole[:at] + odd_chunk + b"data" + said + whole[at + 8 :])[:sent])
+    return path
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param({}, id="as-it-should-be"),
+        pytest.param({"odd_chunk": b"LIST\3\0\0\0abc\0"}, id="with-a-chunk-of-odd-length"),
+        pytest.param({"length": 0xFFFF_FFFF}, id="written-into-a-pipe"),
+    ],
+)
+def test_a_wav_is_read_to_its_end(tmp_path, written):
+    assert len(read_music(_wav(tmp_path / "a.wav", **written))) == SAMPLE_RATE_HZ // 2
+
+
+@pytest.mark.parametrize("sent", [60, 5_000, -1])
+def test_a_wav_that_ends_before_its_own_length_is_refused(tmp_path, sent):
+    with pytest.raises(MediaError, match=r"a\.wav: it is cut off: \d+ of 96000 bytes of sound are there"):
+        read_music(_wav(tmp_path / "a.wav", sent=sent))

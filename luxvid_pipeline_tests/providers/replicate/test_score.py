@@ -99,6 +99,14 @@ def test_a_second_time_costs_nothing_and_sounds_the_same(sim, tmp_path):
     assert sim.counters()["accepted"] == 2
 
 
+def test_a_recording_that_arrives_cut_off_is_fetched_again_and_not_bought_again(sim, tmp_path):
+    sim.script.download(script.wrong_length(-60_000))
+    cut, _ = play(MUSICGEN, desk_for(sim.base_url, tmp_path / "cut"), asked(stages=1), tmp_path / "cut")
+    assert (sim.counters()["accepted"], len(sim.log.entries(server="delivery"))) == (1, 2)
+    whole, _ = play(MUSICGEN, desk_for(sim.base_url, tmp_path / "whole"), asked(stages=1), tmp_path / "whole")
+    assert cut.read_bytes() == whole.read_bytes()
+
+
 def test_parts_of_a_second_are_rounded_up_and_cut(sim, tmp_path):
     last, _ = play(MUSICGEN, desk_for(sim.base_url, tmp_path), asked(stages=2, seconds=3.5), tmp_path)
     assert [create["json"]["input"]["duration"] for create in creates(sim)] == [4, 4]
