@@ -187,6 +187,12 @@ DISPLAY_P3 = rgb_profile("Display P3", ((0.680, 0.320), (0.265, 0.690), (0.150, 
 ADOBE_RGB = rgb_profile("Adobe RGB (1998)", ((0.640, 0.330), (0.210, 0.710), (0.150, 0.060)), 563 / 256)
 
 
+def png_chunk(name: str, value: int) -> bytes:
+    """A chunk of a PNG that holds one number: ``gAMA`` or ``sRGB``."""
+    content = name.encode() + value.to_bytes(1 if name == "sRGB" else 4, "big")
+    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+
+
 def png_with_header(width: int, height: int) -> bytes:
     """A PNG that claims a size and holds a few bytes."""
 

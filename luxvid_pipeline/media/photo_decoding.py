@@ -58,6 +58,7 @@ _BEST_DEFLATE_RATIO = 1032
 _ORIENTATION_TAG = 0x0112
 _UNTAGGED = "sRGB"
 _PALETTES = ("1", "P", "PA")
+_SRGB_GAMMA, _SAME_GAMMA, _LEAST_GAMMA, _MOST_GAMMA = 1 / 2.2, 0.05, 0.2, 2.0
 
 # Pillow only knows the formats whose plug-ins are imported; MPO comes out of the JPEG plug-in by itself.
 _PLUGINS = (
@@ -97,6 +98,7 @@ class PhotoHeader:
         mode: Pillow's name of the pixel layout.
         profile: Embedded ICC profile, or None.
         profile_name: Its description; ``sRGB`` where there is none.
+        gamma: Exponent from light to value, which a PNG may say instead of a profile; 0 where it says none or sRGB's.
     """
 
     format: str
@@ -106,6 +108,7 @@ class PhotoHeader:
     mode: str = "RGB"
     profile: bytes | None = None
     profile_name: str = _UNTAGGED
+    gamma: float = 0.0
 
     @property
     def upright_size_px(self) -> tuple[int, int]:
@@ -255,7 +258,19 @@ def _header_of(image: Image.Image) -> PhotoHeader:
         mode=image.mode,
         profile=profile,
         profile_name=name,
+        gamma=_gamma_of(image) if profile is None else 0.0,
     )
+
+
+def _gamma_of(image: Image.Image) -> float:
+    """Exponent that a PNG's values were written with, if it is another than sRGB's.
+
+    Source:
+        PNG, third edition, 11.3.2.2 (gAMA) and 4.3: an sRGB chunk comes before it.
+    """
+    said = image.info.get("gamma", 0.0)
+    known = isinstance(said, float) and _LEAST_GAMMA <= said <= _MOST_GAMMA and "srgb" not in image.info
+    return said if known and abs(said - _SRGB_GAMMA) > _SAME_GAMMA else 0.0
 
 
 def _orientation_of(image: Image.Image) -> int:
@@ -325,6 +340,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 def _in_srgb(image: Image.Image, header: PhotoHeader) -> Image.Image:
     flat = _on_white(image)
+    if header.gamma:
+        light = (np.arange(256) / 255) ** (1 / header.gamma)
+        values = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        return flat.convert("RGB").point(np.round(values * 255).astype(int).tolist() * 3)
     if _to_srgb_is_nothing(header) and flat.mode != "LAB":
         return flat.convert("RGB")
     srgb, profile = ImageCms.createProfile("sRGB"), header.profile

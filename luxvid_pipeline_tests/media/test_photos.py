@@ -258,6 +258,30 @@ def test_a_profile_that_does_not_fit_the_pixels_is_ignored(home):
     assert {record.verdict for record in read(home).values()} == {Verdict.KEPT}
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+@pytest.mark.parametrize(
+    ("said", "exponent"),
+    [
+        pytest.param({"gAMA": 100_000}, 1.0, id="light-itself"),
+        pytest.param({"gAMA": 55_556}, 1 / 1.8, id="an-old-mac's"),
+        pytest.param({"gAMA": 45_455}, None, id="the-usual-one"),
+        pytest.param({"sRGB": 0, "gAMA": 100_000}, None, id="srgb-comes-first"),
+        pytest.param({"gAMA": 0}, None, id="nonsense"),
+    ],
+)
+def test_a_png_is_shown_as_bright_as_its_gamma_says(home, mode, said, exponent):
+    shown = np.full((720, 960, 3), 128, np.uint8)
+    shown[200:400, 300:600] = 40
+    light = np.where(shown / 255 <= 0.04045, shown / 255 / 12.92, ((shown / 255 + 0.055) / 1.055) ** 2.4)
+    stored = shown if exponent is None else np.round(255 * light**exponent).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(stored).convert(mode).save(stream, "PNG", compress_level=1)
+    content = stream.getvalue()
+    chunks = b"".join(draw.png_chunk(name, value) for name, value in said.items())
+    decoded = _decoded(content[:33] + chunks + content[33:])
+    assert np.abs(decoded.astype(int) - shown).max() <= 4
+
+
 @pytest.mark.parametrize(
     ("width", "height", "long"),
     [
