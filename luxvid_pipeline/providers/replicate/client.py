@@ -26,10 +26,11 @@ import random
 import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
@@ -70,7 +71,7 @@ class Patience:
         take_up_s: How long after sending the vendor may still take a request up: as long as its answer may take,
             connecting included. No answer, or a gateway's, does not stop it.
         settle_s: How long after that the vendor's list is believed to be complete.
-        skew_s: How far the vendor's clock may be from ours.
+        skew_s: How far the vendor's clock may be from ours beyond what its answers tell.
         goodbye_s: How long a cancelled run may take to cancel what is in flight.
         margin_s: ``Cancel-After`` beyond the own deadline.
         heartbeat_s: Between two signs of life to the ledger.
@@ -213,10 +214,13 @@ _exchange: ContextVar[_Exchange | None] = ContextVar("replicate_exchange", defau
 class _GuardedTransport(httpx.AsyncBaseTransport):
     """Timeouts, extra headers, failures as ``VendorFailureError``, answers as they came but for the key in them."""
 
-    def __init__(self, wrapped: httpx.AsyncBaseTransport, patience: Patience, token: str) -> None:
+    def __init__(self, wrapped: httpx.AsyncBaseTransport, patience: Patience, token: str, time: Timekeeper) -> None:
         self._wrapped = wrapped
         self._patience = patience
         self._token = token
+        self._time = time
+        self.ahead_s = 0.0
+        """By how much our clock was ahead of the vendor's when it last answered."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         exchange = _exchange.get() or _Exchange(self._patience.read_s)
@@ -229,6 +233,9 @@ class _GuardedTransport(httpx.AsyncBaseTransport):
                 body = self._without_key(await response.aread())
         except (TimeoutError, httpx.HTTPError) as error:
             raise _unreachable(error) from error
+        with suppress(ValueError, TypeError):  # no Date, or one that is none
+            said = parsedate_to_datetime(response.headers["Date"])
+            self.ahead_s = (self._time.now() - said).total_seconds()
         if response.status_code >= 400:
             raise http_failure(response.status_code, response.headers, body)
         exchange.body = body
@@ -300,7 +307,7 @@ class ReplicateApi:
             delivery_transport=self._delivery_transport,
         )
         async with AsyncExitStack() as stack:
-            guard = _GuardedTransport(self._transport(), self.patience, self._token)
+            guard = _GuardedTransport(self._transport(), self.patience, self._token, self.time)
             stack.push_async_callback(guard.aclose)
             plain = await stack.enter_async_context(
                 httpx.AsyncClient(
@@ -321,7 +328,7 @@ class ReplicateApi:
                 )
             )
             client = Client(api_token=self._token, base_url=self._base_url, transport=guard)
-            copy._open = _Open(client, plain, delivery)
+            copy._open = _Open(client, plain, delivery, guard)
             yield copy
 
     async def create(
@@ -350,6 +357,11 @@ class ReplicateApi:
     async def cancel(self, prediction_id: str) -> Prediction:
         """Cancel a prediction; one that has ended stays as it is."""
         return read_prediction(await self._ask(self._opened.client.predictions.async_cancel(prediction_id)))
+
+    @property
+    def clock_ahead_s(self) -> float:
+        """By how many seconds our clock is ahead of the vendor's, as its last answer told; 0 before the first."""
+        return self._opened.guard.ahead_s
 
     async def recent(self, since: datetime) -> list[Prediction]:
         """Return every prediction created since a time, the newest first.
@@ -511,6 +523,7 @@ class _Open:
     client: Client
     plain: httpx.AsyncClient
     delivery: httpx.AsyncClient
+    guard: _GuardedTransport
 
 
 class _Fetch:

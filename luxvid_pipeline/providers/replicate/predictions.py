@@ -65,6 +65,8 @@ CREATE_BUCKET = "replicate:create"
 
 _BILLED = ("video_output_duration_seconds", "video_output_count", "image_output_count", "audio_output_duration_seconds")
 _IN_TRANSIT = frozenset({PaymentState.SUBMITTING, PaymentState.SUBMITTED, PaymentState.FINISHED})
+_INPUT_KEPT = timedelta(hours=1)
+"""So long the vendor keeps what was asked of it."""
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -530,7 +532,6 @@ class _Case:
             VendorFailureError: The list cannot be had; the row stays ``submitting``.
         """
         sent_at = payment.sending_since or self._time.now()
-        since = sent_at - timedelta(seconds=self._patience.skew_s)
         if given is not None and self._posted_at is not None:
             gone_s = self._time.monotonic() - self._posted_at
         else:
@@ -541,7 +542,7 @@ class _Case:
         empty_looks = 0
         while True:
             looked_at = self._time.monotonic()
-            found, doubtful = await self._candidates(since, given)
+            found, doubtful = await self._candidates(self._since(sent_at), given)
             if found:
                 return _best(found, sent_at)
             if doubtful:
@@ -557,6 +558,17 @@ class _Case:
             if empty_looks >= 2:
                 return None
             await self._time.sleep(max(0.2, self._patience.settle_s / 2))
+
+    def _since(self, sent_at: datetime) -> datetime:
+        """The earliest moment, by the vendor's clock, at which it may have taken a request that left at a time of ours.
+
+        Our clock may be ahead of the vendor's, as its answers tell. One that has been set back since tells nothing any
+        more: then all is looked through of which the vendor still has the input.
+        """
+        now = self._time.now()
+        if sent_at > now + timedelta(seconds=self._patience.skew_s):
+            sent_at = now - _INPUT_KEPT
+        return sent_at - timedelta(seconds=self._patience.skew_s + max(0.0, self._api.clock_ahead_s))
 
     async def _candidates(self, since: datetime, given: Mapping[str, Any] | None) -> tuple[list[Prediction], list[str]]:
         """Predictions that are this request, and ids of those that may be.

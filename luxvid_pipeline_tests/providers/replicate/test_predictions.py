@@ -27,7 +27,7 @@ from luxvid_pipeline.domain.errors import (
 )
 from luxvid_pipeline.domain.payments import Account, PaymentState
 from luxvid_pipeline.ledger.payments import Decision, SqlLedger
-from luxvid_pipeline.providers.replicate.client import Patience
+from luxvid_pipeline.providers.replicate.client import Patience, Timekeeper
 from luxvid_pipeline.providers.replicate.failures import VendorFailureError
 from luxvid_pipeline.providers.replicate.predictions import deliver
 from luxvid_pipeline_tests.forks import in_another_process
@@ -343,6 +343,40 @@ def test_a_crash_is_settled_without_a_second_payment(sim, photo, tmp_path, accep
     _sent_by_a_process_that_died(sim, order, desk, accepted=accepted, prediction_id=known)
     assert run(order, desk).cost_usd == Decimal("0.4")
     assert sim.counters()["accepted"] == creates + 1
+
+
+def _desk_with_a_clock(base_url, folder, ahead):
+    """A desk on a machine whose clock is ahead by so much."""
+
+    def now():
+        return datetime.now(UTC) + ahead
+
+    desk = desk_for(base_url, folder, timekeeper=Timekeeper(now=now))
+    desk.ledger = SqlLedger(f"sqlite:///{folder / 'ledger.db'}", clock=now)
+    return desk
+
+
+HOURS = timedelta(hours=5)
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        pytest.param(HOURS, HOURS, id="ahead"),
+        pytest.param(-HOURS, -HOURS, id="behind"),
+        pytest.param(HOURS, timedelta(0), id="ahead-and-put-right-since"),
+        pytest.param(HOURS, None, id="ahead-in-one-process"),
+    ],
+)
+def test_a_clock_that_is_wrong_pays_for_nothing_twice(sim, photo, tmp_path, then, now):
+    order, desk = veo_order(photo), _desk_with_a_clock(sim.base_url, tmp_path, then)
+    if now is None:
+        sim.script.on("create", script.late(0.0, drop=True), nth=1)
+    else:
+        _sent_by_a_process_that_died(sim, order, desk, accepted=True)
+        desk = _desk_with_a_clock(sim.base_url, tmp_path, now)
+    assert run(order, desk).cost_usd == Decimal("0.4")
+    assert sim.counters()["accepted"] == 1
 
 
 @pytest.mark.parametrize("finished", [False, True])
