@@ -97,7 +97,7 @@ def _database_error(error: BaseException) -> SQLAlchemyError | sqlite3.Error | N
     while inner is not None:
         if isinstance(inner, SQLAlchemyError | sqlite3.Error):
             return inner
-        inner = inner.__cause__ or inner.__context__
+        inner = inner.__cause__ or (None if inner.__suppress_context__ else inner.__context__)
     return None
 
 

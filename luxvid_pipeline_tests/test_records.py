@@ -46,6 +46,14 @@ def home(tmp_path):
     return tmp_path / "dagster"
 
 
+@pytest.mark.parametrize("told", [pytest.param(False, id="raised-from-nothing"), pytest.param(True, id="on-the-way")])
+def test_only_an_error_that_comes_from_a_database_is_told_as_one(told):
+    error = ValueError("a fault of another kind")
+    error.__context__ = sqlite3.OperationalError("disk I/O error")
+    error.__suppress_context__ = not told
+    assert records.is_of_database(error) is told
+
+
 def test_what_is_written_quickly_dagster_reads_and_what_dagster_writes_is_read_quickly(home):
     home.mkdir()
     ids = []

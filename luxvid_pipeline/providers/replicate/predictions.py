@@ -38,7 +38,6 @@ from luxvid_pipeline.domain.errors import (
     NoCreditError,
     ProviderError,
     ResultWaitsError,
-    RetryableProviderError,
 )
 from luxvid_pipeline.domain.payments import (
     ZERO_USD,
@@ -385,7 +384,8 @@ class _Case:
             if payment.state is PaymentState.FAILED:
                 raise error_from_reason(payment.reason, self._order.doing)
             if self._time.monotonic() > ends:
-                raise RetryableProviderError(
+                # It may be paid for there: no other engine is bought for it here.
+                raise ResultWaitsError(
                     f"{self._order.doing}: another process has been working on the same request for too long "
                     f"({payment.state}); run it again"
                 )

@@ -27,6 +27,7 @@ from luxvid_pipeline.domain.errors import (
 )
 from luxvid_pipeline.domain.payments import Account, PaymentState
 from luxvid_pipeline.ledger.payments import Decision, SqlLedger
+from luxvid_pipeline.ledger.processes import Process
 from luxvid_pipeline.providers.replicate.client import Patience, Timekeeper
 from luxvid_pipeline.providers.replicate.failures import VendorFailureError
 from luxvid_pipeline.providers.replicate.predictions import deliver
@@ -525,6 +526,16 @@ def test_what_may_have_been_taken_waits_for_the_vendors_list_and_lets_nobody_els
     sim.script.clear()
     assert run(order, desk_for(sim.base_url, tmp_path)).requests == 0
     assert sim.counters()["accepted"] == 1
+
+
+def test_what_another_process_works_on_for_too_long_lets_nobody_else_be_paid(sim, photo, tmp_path):
+    patience = Patience(**{**_fields(NO_PATIENCE), "queue_s": 0.1})
+    desk, order = desk_for(sim.base_url, tmp_path, patience=patience), veo_order(photo, deadline_s=0.1)
+    other = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", process=lambda: Process("another-machine", 7, "7"))
+    other.claim(order.request)
+    with pytest.raises(ResultWaitsError, match=r"another process .* for too long \(reserved\); run it again"):
+        run(order, desk)
+    assert sim.counters()["accepted"] == 0
 
 
 def test_a_finished_prediction_is_only_fetched(sim, photo, tmp_path):
