@@ -32,7 +32,16 @@ from luxvid_pipeline.domain.directions import scene_key_of
 from luxvid_pipeline.domain.errors import InputError
 from luxvid_pipeline.domain.keys import check_listing_key
 from luxvid_pipeline.domain.payments import UNDER_WAY, ZERO_USD, Payment, PaymentState
-from luxvid_pipeline.domain.progress import FORGIVEN_ITEMS_TAG, FORGIVEN_TAG, ITEMS_TAG, LISTING_TAG, items_from_tag
+from luxvid_pipeline.domain.progress import (
+    FORGIVEN_ITEMS_TAG,
+    FORGIVEN_TAG,
+    HOST_TAG,
+    ITEMS_TAG,
+    LISTING_TAG,
+    PID_TAG,
+    STARTED_TAG,
+    items_from_tag,
+)
 from luxvid_pipeline.ledger.payments import Entry
 from luxvid_pipeline.ledger.processes import runs_since
 from luxvid_pipeline.local_runs import RenderedFilm, fail_abandoned_runs, open_instance, render
@@ -47,7 +56,6 @@ END_WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.2
 _SETTLE_WITHIN_S = 20.0
 _HEARTBEAT_S = 120.0
-_HOST, _PID = "luxvid/host", "luxvid/pid"
 _SENSORS = "SENSOR"
 
 
@@ -239,7 +247,7 @@ def _as_ended_by_a_person(instance: dg.DagsterInstance, run_ids: Iterable[str]) 
 def _ask_to_end(instance: dg.DagsterInstance, record: dg.RunRecord, signalled: set[int]) -> str:
     """Ask one run to end; returns why it cannot be asked from here, or nothing."""
     run = record.dagster_run
-    host = run.tags.get(_HOST)
+    host = run.tags.get(HOST_TAG)
     if host is None:
         try:
             asked = instance.run_coordinator.cancel_run(run.run_id)
@@ -257,7 +265,7 @@ def _end_terminal_between_runs(instance: dg.DagsterInstance, listing: str, signa
     here = [
         record
         for record in runs_of(instance, listing)[-8:]
-        if record.dagster_run.tags.get(_HOST) == socket.gethostname()
+        if record.dagster_run.tags.get(HOST_TAG) == socket.gethostname()
     ]
     if here:
         _interrupt(here[-1], signalled)
@@ -268,11 +276,11 @@ def _interrupt(record: dg.RunRecord, signalled: set[int]) -> None:
 
     Ids are given out again, so it must have been there when the run was, and what it is called has to fit.
     """
-    tag = record.dagster_run.tags.get(_PID, "")
+    tag = record.dagster_run.tags.get(PID_TAG, "")
     pid = int(tag) if tag.isdigit() else 0
     if not pid or pid in signalled or pid == os.getpid() or not _is_luxvid(pid):
         return
-    if not runs_since(pid, record.create_timestamp.timestamp()):
+    if not runs_since(pid, record.create_timestamp.timestamp(), record.dagster_run.tags.get(STARTED_TAG, "")):
         return
     signalled.add(pid)
     try:
@@ -303,7 +311,7 @@ def _is_held(settings: Settings, listing: str) -> bool:
 def _is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether the process of a run the daemon launched is certainly gone."""
     launcher = instance.run_launcher
-    if _HOST in run.tags or not launcher.supports_check_run_worker_health:
+    if HOST_TAG in run.tags or not launcher.supports_check_run_worker_health:
         return False
     try:
         return launcher.check_run_worker_health(run).status is WorkerStatus.FAILED

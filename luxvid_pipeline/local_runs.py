@@ -33,11 +33,12 @@ from luxvid_pipeline.domain.errors import InputError, LuxVidError, SettingsError
 from luxvid_pipeline.domain.keys import check_listing_key, listing_key_from_name
 from luxvid_pipeline.domain.pairs import ScenePair
 from luxvid_pipeline.domain.ports import ScoreComposer
+from luxvid_pipeline.domain.progress import HOST_TAG, LISTING_TAG, PID_TAG, STARTED_TAG
 from luxvid_pipeline.domain.storyboard import NoteTaken, Storyboard
 from luxvid_pipeline.domain.tables import from_table
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager, media_key
-from luxvid_pipeline.ledger.processes import runs_since
+from luxvid_pipeline.ledger.processes import Process, runs_since
 from luxvid_pipeline.media.listing_folder import read_listing_folder, read_manifest
 from luxvid_pipeline.media.memory import keep_memory_low, return_free_memory
 from luxvid_pipeline.partitions import all_scenes_tags, listing_partitions, split_key
@@ -53,7 +54,6 @@ from luxvid_pipeline.resources.paid_services import PaidServices
 from luxvid_pipeline.resources.progress import ProgressBoard
 from luxvid_pipeline.resources.settings import Settings
 
-_HOST, _PID = "luxvid/host", "luxvid/pid"
 _SAID_OF_CONFIGURATION = 400
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 # A run here must not capture this process's stdout and stderr: the progress bar is on them.
@@ -324,7 +324,7 @@ def _opened(
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
     """Mark runs as failed whose process on this machine is gone (``kill -9``); returns how many."""
     abandoned = 0
-    here = dg.RunsFilter(statuses=_UNFINISHED, tags={_HOST: socket.gethostname()})
+    here = dg.RunsFilter(statuses=_UNFINISHED, tags={HOST_TAG: socket.gethostname()})
     for record in instance.get_run_records(here):
         if is_abandoned(record):
             instance.report_run_failed(
@@ -337,10 +337,11 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
 def is_abandoned(record: dg.RunRecord) -> bool:
     """Return whether a run was made by a process on this machine that ended without telling (``kill -9``)."""
     run = record.dagster_run
-    if run.status not in _UNFINISHED or run.tags.get(_HOST) != socket.gethostname():
+    if run.status not in _UNFINISHED or run.tags.get(HOST_TAG) != socket.gethostname():
         return False
-    pid = run.tags.get(_PID, "")
-    return not (pid.isdigit() and runs_since(int(pid), record.create_timestamp.timestamp()))
+    pid = run.tags.get(PID_TAG, "")
+    began, started = record.create_timestamp.timestamp(), run.tags.get(STARTED_TAG, "")
+    return not (pid.isdigit() and runs_since(int(pid), began, started))
 
 
 def _run_stages(
@@ -436,7 +437,8 @@ def _execute(
     run_id: str | None = None,
     resources: Mapping[str, object] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    tags = {_HOST: socket.gethostname(), _PID: str(os.getpid()), "luxvid/listing": listing, **(scene_range or {})}
+    by = {HOST_TAG: socket.gethostname(), PID_TAG: str(os.getpid()), STARTED_TAG: Process.this().started}
+    tags = {**by, LISTING_TAG: listing, **(scene_range or {})}
     try:
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,

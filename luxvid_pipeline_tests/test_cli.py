@@ -17,6 +17,7 @@ import dagster as dg
 import pytest
 
 from luxvid_pipeline.domain.errors import ApprovalMissingError
+from luxvid_pipeline.domain.progress import STARTED_TAG
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline.media.film import inspect_film
 from luxvid_pipeline_tests.studio import draw_photos
@@ -317,7 +318,9 @@ def test_a_film_rendered_in_the_terminal_is_seen_on_the_instance_with_its_lineag
                 f"villa|{scene}" for scene in SHOT
             }
             assert instance.get_materialized_partitions(dg.AssetKey("property_video")) == {"villa"}
-            assert instance.get_run_by_id(told["runs"][-1]).status is dg.DagsterRunStatus.SUCCESS
+            run = instance.get_run_by_id(told["runs"][-1])
+            assert run.status is dg.DagsterRunStatus.SUCCESS
+            assert run.tags[STARTED_TAG].isdigit()
     finally:
         del os.environ["DAGSTER_HOME"]
 

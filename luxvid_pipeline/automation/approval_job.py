@@ -34,6 +34,7 @@ from luxvid_pipeline.domain.errors import InputError, NoUsablePhotosError
 from luxvid_pipeline.domain.keys import check_listing_key
 from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.ports import PairSelector, StoryboardWriter
+from luxvid_pipeline.domain.progress import LISTING_TAG
 from luxvid_pipeline.domain.tables import from_table
 from luxvid_pipeline.io_managers.store import StoredFile
 from luxvid_pipeline.io_managers.values import DocumentIOManager, TableIOManager, value_key
@@ -78,7 +79,7 @@ def decide_on_listing(
     if not config.by.strip():
         raise InputError(f"{listing}: nobody's name stands under this decision; set 'by'")
     # The run has no partition; with this tag whoever looks for the listing's runs finds it.
-    context.instance.add_run_tags(context.run_id, {"luxvid/listing": listing})
+    context.instance.add_run_tags(context.run_id, {LISTING_TAG: listing})
     if config.decision is DecisionChoice.direct:
         note = take_note(listing_approvals, listing, config.note, by=config.by, scene=config.scene)
         context.log.info(f"{listing}: kept the note of {note.by}: {note.text}")

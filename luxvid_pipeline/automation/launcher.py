@@ -32,8 +32,8 @@ from dagster._serdes import deserialize_value, serialize_value
 
 from luxvid_pipeline.automation.cancellations import is_ended
 from luxvid_pipeline.automation.listing_runs import runs_of
-from luxvid_pipeline.domain.progress import ATTEMPT_TAG, LISTING_TAG
-from luxvid_pipeline.ledger.processes import runs_since
+from luxvid_pipeline.domain.progress import ATTEMPT_TAG, HOST_TAG, LISTING_TAG, PID_TAG, STARTED_TAG
+from luxvid_pipeline.ledger.processes import Process, runs_since
 from luxvid_pipeline.media.memory import keep_memory_low
 from luxvid_pipeline.records import quickened
 
@@ -43,7 +43,6 @@ LAUNCHED_TAG = "luxvid/launched_on"
 FORKED_TAG = "luxvid/process"
 """The process of a run that is a copy of the fork server: its id."""
 
-_HOST_TAG, _PID_TAG = "luxvid/host", "luxvid/pid"  # of a run that a luxvid command makes in its own process
 _ALSO_LOADED = ("dagster._cli.api", "dagster._daemon.cli", "scipy.signal", "scipy.ndimage")
 _PACKAGE = Path(__file__).parents[1]
 _log = logging.getLogger("luxvid.launcher")
@@ -99,23 +98,23 @@ class WatchedRunLauncher(DefaultRunLauncher):
         A terminal's run on another machine counts as there. A daemon's does not: an instance has one daemon, and what
         it launched is as gone as the machine or the container it was on.
         """
-        on = run.tags.get(_HOST_TAG) or run.tags.get(LAUNCHED_TAG, "")
+        on = run.tags.get(HOST_TAG) or run.tags.get(LAUNCHED_TAG, "")
         if on != _host():
-            if LAUNCHED_TAG in run.tags and _HOST_TAG not in run.tags:
+            if LAUNCHED_TAG in run.tags and HOST_TAG not in run.tags:
                 return CheckRunHealthResult(WorkerStatus.FAILED, f"the daemon that launched it was on {on}")
             return CheckRunHealthResult(WorkerStatus.RUNNING, "it is made on another machine")
         pid, since = self._process(run)
         if pid is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "its process has not said its name yet")
-        if runs_since(pid, since):
+        if runs_since(pid, since, run.tags.get(STARTED_TAG, "")):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, f"its process {pid} is gone; what is finished is kept")
 
     def _process(self, run: DagsterRun) -> tuple[int | None, float]:
         """Return the id of a run's process and a moment at which it was there, Unix time."""
-        if run.tags.get(_PID_TAG, "").isdigit():
+        if run.tags.get(PID_TAG, "").isdigit():
             stats = self._instance.get_run_stats(run.run_id)
-            return int(run.tags[_PID_TAG]), stats.start_time or stats.launch_time or 0.0
+            return int(run.tags[PID_TAG]), stats.start_time or stats.launch_time or 0.0
         for entry in self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
             event = entry.dagster_event
             data: Any = event.event_specific_data if event else None
@@ -163,6 +162,7 @@ def make_run(instance_ref: str, run_id: str) -> None:
     keep_memory_low()
     ref = quickened(deserialize_value(instance_ref, InstanceRef))
     with capture_interrupts(), DagsterInstance.from_ref(ref) as instance:
+        instance.add_run_tags(run_id, {STARTED_TAG: Process.this().started})
         _execute_run_command_body(run_id, instance, lambda _: None, set_exit_code_on_failure=False)
 
 

@@ -37,6 +37,7 @@ from luxvid_pipeline.domain.progress import (
     FORGIVEN_ITEMS_TAG,
     FORGIVEN_TAG,
     ITEMS_TAG,
+    PID_TAG,
     STAGE_TAG,
     Item,
     PastRun,
@@ -74,9 +75,6 @@ _OTHER_JOBS = {"revise_listing_job": "direction", MAKE_FILM: "direction"}
 _LEFT_TO_A_TERMINAL = (
     "is left to the terminal that directed it: 'luxvid render' makes its film, 'luxvid retry' gives it to the daemon"
 )
-
-TERMINAL_TAG = "luxvid/pid"
-"""On a run that a ``luxvid`` command makes in its own process."""
 
 _DIRECTION = "direction"
 _MATERIALIZED = DagsterEventType.ASSET_MATERIALIZATION
@@ -425,9 +423,9 @@ def _is_left_to_a_terminal(directions: list[dg.RunRecord], run_id: str) -> bool:
     made = next((at for at, run in enumerate(runs) if run.run_id == run_id), None)
     if made is None:
         return False
-    owners = [run for run in runs[: made + 1] if TERMINAL_TAG not in run.tags or run.job_name not in _OTHER_JOBS]
+    owners = [run for run in runs[: made + 1] if PID_TAG not in run.tags or run.job_name not in _OTHER_JOBS]
     tags = owners[-1].tags if owners else runs[made].tags
-    return TERMINAL_TAG in tags and FORGIVEN_TAG not in tags and FORGIVEN_TAG not in runs[made].tags
+    return PID_TAG in tags and FORGIVEN_TAG not in tags and FORGIVEN_TAG not in runs[made].tags
 
 
 def _is_unfinished(record: dg.RunRecord) -> bool:

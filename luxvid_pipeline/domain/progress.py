@@ -31,6 +31,12 @@ DEATHS_A_TRY = 4
 """So many runs that died with their process or machine count as one that failed by itself."""
 
 LISTING_TAG = "luxvid/listing"
+HOST_TAG, PID_TAG = "luxvid/host", "luxvid/pid"
+"""On a run that a ``luxvid`` command makes in its own process: the machine, and the process there."""
+
+STARTED_TAG = "luxvid/started"
+"""When the process of a run began, in a number that no clock changes."""
+
 STAGE_TAG = "luxvid/stage"
 ITEMS_TAG = "luxvid/items"
 ATTEMPT_TAG = "luxvid/attempt"

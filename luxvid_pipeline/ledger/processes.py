@@ -53,21 +53,24 @@ class Process:
         return None if started is None else started == self.started
 
 
-def runs_since(pid: int, since: float) -> bool:
+def runs_since(pid: int, since: float, started: str = "") -> bool:
     """Return whether a process runs that was there at a moment: ids are given out again.
 
     Args:
         pid: Its id on this machine.
-        since: A moment at which it was there, Unix time.
+        since: A moment at which it was there, Unix time; misleads if the clock has been set since.
+        started: Its ``Process.started`` if that is known, which no clock changes.
     """
-    started = _started(pid)
-    if not started:
-        return started is None and _is_there(pid)  # Where nobody tells when it began, its id is all that is known.
+    begins = _started(pid)
+    if not begins:
+        return begins is None and _is_there(pid)  # Where nobody tells when it began, its id is all that is known.
+    if started:
+        return begins == started
     try:
         booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
     except (OSError, StopIteration):
         return True
-    return int(booted.split()[1]) + int(started) / os.sysconf("SC_CLK_TCK") <= since + _CLOCK_S
+    return int(booted.split()[1]) + int(begins) / os.sysconf("SC_CLK_TCK") <= since + _CLOCK_S
 
 
 @cache

@@ -28,7 +28,7 @@ from dagster_shared.record import copy
 
 from luxvid_pipeline.automation.cancellations import keep_cancelled
 from luxvid_pipeline.automation.launcher import LAUNCHED_TAG, WatchedRunLauncher
-from luxvid_pipeline.domain.progress import ATTEMPT_TAG, Urgency, work_tags
+from luxvid_pipeline.domain.progress import ATTEMPT_TAG, STARTED_TAG, Urgency, work_tags
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
 from luxvid_pipeline_tests.daemon import Daemon, is_at_rest, runs, told, wait_for
 
@@ -90,6 +90,7 @@ def test_three_folders_one_broken_and_one_in_two_halves_become_two_films_and_a_r
         assert stages_done(instance, "villa-half") == ONCE, told(instance)
         expected = Counter(f"{name}.{scene}" for name in ("villa-half", "villa-whole") for scene in SCENE_KEYS)
         assert Counter(daemon.shots()) == expected + Counter(["villa-half.4-bath"])
+        assert all(run.tags[STARTED_TAG].isdigit() for run in runs(instance))
 
 
 def test_everything_killed_in_the_middle_of_listings_goes_on_where_it_was(daemon, eight_photos):
