@@ -27,6 +27,8 @@ from rich.table import Table
 from luxvid_pipeline import __version__, cli_delivery, cli_direction, cli_money, cli_operations, cli_quality, cli_review
 from luxvid_pipeline.domain.errors import LuxVidError, StorageError
 from luxvid_pipeline.terminal import (
+    INTERRUPTED,
+    INTERRUPTED_TOLD,
     JsonOption,
     err,
     is_directory,
@@ -37,7 +39,6 @@ from luxvid_pipeline.terminal import (
     takes_output,
 )
 
-_INTERRUPTED = 130
 _LONGEST_NAME = 240
 """Bytes of a file's name that every file system takes, with what is added to it while it is written."""
 
@@ -78,10 +79,10 @@ def main() -> None:
         _tell_machines(str(error), error.exit_code)
         sys.exit(error.exit_code)
     except SystemExit as end:
-        if end.code == _INTERRUPTED:  # of which typer says nothing
-            told = "interrupted; what is finished is kept, the same command goes on from there"
-            err.print(f"luxvid: {told}")
-            _tell_machines(told, _INTERRUPTED)
+        if end.code == INTERRUPTED:  # of which typer says nothing
+            err.print(f"luxvid: {INTERRUPTED_TOLD}")
+            if not isinstance(end.__context__, typer.Exit):  # a command that ends so itself has told machines
+                _tell_machines(INTERRUPTED_TOLD, INTERRUPTED)
         elif isinstance(end.__context__, typer.TyperException):  # wrong usage, which typer has told
             _tell_machines(end.__context__.format_message(), end.__context__.exit_code)
         raise

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from luxvid_pipeline.batch import Rendered, exit_code_of, render_each
 from luxvid_pipeline.local_runs import RenderedFilm
-from luxvid_pipeline.terminal import err, one_line, out
+from luxvid_pipeline.terminal import INTERRUPTED, INTERRUPTED_TOLD, err, one_line, out
 
 
 def render_all(
@@ -33,7 +33,8 @@ def render_all(
         as_json: Print one JSON object instead of words.
 
     Raises:
-        typer.Exit: 1 if a listing failed, 3 if one waits for a person.
+        typer.Exit: 1 if a listing failed, 3 if one waits for a person; 130 if it was interrupted and JSON tells it.
+        KeyboardInterrupt: It was interrupted.
     """
     results: list[Rendered] = []
     places: dict[Path, Path] = {}
@@ -45,10 +46,16 @@ def render_all(
 
     if not as_json:
         err.print(f"{len(folders)} listings, one after the other; --listing KEY makes one film of all photos instead")
-    for result in render_each(folders, finished):
-        results.append(result)
-        if not as_json:
-            out.print(_line(result, len(results), len(folders), places.get(result.folder)))
+    interrupted = False
+    try:
+        for result in render_each(folders, finished):
+            results.append(result)
+            if not as_json:
+                out.print(_line(result, len(results), len(folders), places.get(result.folder)))
+    except KeyboardInterrupt:
+        if not as_json:  # each line is told already
+            raise
+        interrupted = True
     films = [each.film for each in results if each.film is not None]
     cost_usd = sum(film.cost_usd for film in films)
     if as_json:
@@ -58,11 +65,14 @@ def render_all(
             "cost_usd": cost_usd,
             "listings": [_as_json(each, places.get(each.folder)) for each in results],
         }
+        if interrupted:
+            left = [str(folder) for folder in folders[len(results) :]]
+            values |= {"left": left, "problem": INTERRUPTED_TOLD, "exit_code": INTERRUPTED}
         typer.echo(json.dumps(values, indent=2))
     else:
         seconds = sum(each.seconds for each in results)
         out.print(f"{len(films)} of {len(results)} films, ${cost_usd:.2f}, {seconds:.0f} s")
-    code = exit_code_of(results)
+    code = INTERRUPTED if interrupted else exit_code_of(results)
     if code:
         raise typer.Exit(code)
 

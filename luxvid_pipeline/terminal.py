@@ -41,6 +41,11 @@ class _Console(Console):
 out = _Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 err = _Console(stderr=True, highlight=False, soft_wrap=True)
 
+INTERRUPTED = 130
+"""Exit code of a command that was interrupted."""
+
+INTERRUPTED_TOLD = "interrupted; what is finished is kept, the same command goes on from there"
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout instead of words.")]
 STAGES = {"photos": "Photos", "direction": "Direction", "clips": "Clips", "score": "Score", "film": "Film"}
 

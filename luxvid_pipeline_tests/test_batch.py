@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from luxvid_pipeline import local_runs
 from luxvid_pipeline.batch import listings_in, render_each
 from luxvid_pipeline.cli import app
 from luxvid_pipeline.cli_batch import render_all
@@ -141,6 +142,24 @@ def test_a_batch_as_json_has_every_listing(capsys):
         ("a", "out/a.mp4", 0),
         ("b", None, 2),
     ]
+
+
+def test_an_interrupted_batch_tells_machines_once_what_was_made(luxvid, tmp_path, monkeypatch):
+    for name in "abc":
+        put(tmp_path / "in" / name, "1.jpg")
+
+    def until_b(folder, *_rest, **_options):
+        if folder.name == "b":
+            raise KeyboardInterrupt
+        return film_of(folder)
+
+    monkeypatch.setattr(local_runs, "render", until_b)
+    code, told, said = luxvid("render", tmp_path / "in", "--json")
+    answer = json.loads(told)
+    assert (code, answer["exit_code"], answer["films"]) == (130, 130, 1)
+    assert [Path(each["folder"]).name for each in answer["listings"]] == ["a"]
+    assert [Path(each).name for each in answer["left"]] == ["b", "c"]
+    assert f"luxvid: {answer['problem']}\n" in said
 
 
 @pytest.mark.parametrize(

@@ -74,15 +74,18 @@ class WatchedRunLauncher(DefaultRunLauncher):
         ).start()
 
     def terminate(self, run_id: str) -> bool:
-        """End a run: its process is asked to, and cleans up after itself."""
+        """End a run: its process is asked to, and cleans up after itself; one that has its id by now is left alone."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
         if FORKED_TAG not in run.tags or run.tags.get(LAUNCHED_TAG) != _host():
             return super().terminate(run_id)
+        pid = int(run.tags[FORKED_TAG])
+        if not runs_since(pid, time.time(), run.tags.get(STARTED_TAG, "")):
+            return False  # run monitoring will find it gone
         self._instance.report_run_canceling(run)
         try:
-            os.kill(int(run.tags[FORKED_TAG]), signal.SIGINT)
+            os.kill(pid, signal.SIGINT)
         except ProcessLookupError:
             return False
         return True

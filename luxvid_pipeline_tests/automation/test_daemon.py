@@ -6,6 +6,7 @@ Does not belong here: what to request next (``test_progress.py``), when a folder
 
 import os
 import shutil
+import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -27,9 +28,10 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster_shared.record import copy
 
 from luxvid_pipeline.automation.cancellations import keep_cancelled
-from luxvid_pipeline.automation.launcher import LAUNCHED_TAG, WatchedRunLauncher
+from luxvid_pipeline.automation.launcher import FORKED_TAG, LAUNCHED_TAG, WatchedRunLauncher
 from luxvid_pipeline.domain.progress import ATTEMPT_TAG, STARTED_TAG, Urgency, work_tags
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
+from luxvid_pipeline.ledger import processes
 from luxvid_pipeline_tests.daemon import Daemon, is_at_rest, runs, told, wait_for
 
 # What it takes on a machine where much else runs; on an idle one all of it is over in a minute.
@@ -211,6 +213,23 @@ def test_the_launcher_knows_which_runs_have_died(queue):
     gone.wait()
     found = [launcher.check_run_worker_health(run).status.value for run in (alive, dead, elsewhere)]
     assert found == ["RUNNING", "FAILED", "FAILED"]
+
+
+@pytest.mark.parametrize(("began", "asked"), [("", True), ("its own", True), ("1", False)])
+def test_only_the_process_of_a_run_is_asked_to_end_and_not_who_has_its_id_by_now(queue, began, asked):
+    with subprocess.Popen(["sleep", "60"]) as there:
+        pid = there.pid
+        tags = {LAUNCHED_TAG: os.uname().nodename, FORKED_TAG: str(pid)}
+        if began:
+            tags[STARTED_TAG] = processes._started(pid) if began == "its own" else began
+        run = create_run_for_test(queue, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        assert queue.run_launcher.terminate(run.run_id) is asked
+        if asked:
+            assert there.wait() == -signal.SIGINT
+        there.kill()
+    left = dg.DagsterRunStatus.CANCELING if asked else dg.DagsterRunStatus.STARTED
+    assert queue.get_run_by_id(run.run_id).status is left
+    assert queue.run_launcher.terminate(run.run_id) is False, "its process is gone"
 
 
 def test_what_the_sensor_asked_for_while_a_person_ended_the_listing_is_not_begun(queue):
