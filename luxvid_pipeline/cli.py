@@ -81,7 +81,9 @@ def main() -> None:
     except SystemExit as end:
         if end.code == INTERRUPTED:  # of which typer says nothing
             err.print(f"luxvid: {INTERRUPTED_TOLD}")
-            if not isinstance(end.__context__, typer.Exit):  # a command that ends so itself has told machines
+            # A command that ends so by itself has told machines; typer's own Exit has the interruption as its cause.
+            has_told = isinstance(end.__context__, typer.Exit) and end.__context__.__cause__ is None
+            if not has_told:
                 _tell_machines(INTERRUPTED_TOLD, INTERRUPTED)
         elif isinstance(end.__context__, typer.TyperException):  # wrong usage, which typer has told
             _tell_machines(end.__context__.format_message(), end.__context__.exit_code)
