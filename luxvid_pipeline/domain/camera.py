@@ -52,6 +52,13 @@ _TALL_SLACK = 0.35
 _TALL_TRAVEL = 0.4
 """Farthest vertical travel, in frame heights: a comfortable tilt within four seconds."""
 
+_LEFT_BEHIND = 0.03
+"""Part of the last frame of a travel that a pool has to fill; with less, the travel goes the other way. Measured on
+upright cuts of four pools, a garden and two seas: below, the camera ended on trees; above, on the pool's far edge."""
+
+_WATER_WEIGHT = 0.2
+"""How much of what is interesting a pool then is: water is calm, so that the map of details passes over it."""
+
 _FASTEST = 0.62
 """Farthest a frame's corner may travel along a homography, in frame widths; more is a whip, not a move."""
 
@@ -68,11 +75,14 @@ class PhotoShape:
     Attributes:
         width_px, height_px: Its size.
         interest: How interesting each part is, any size, all positive, sum 1; None if nothing is known.
+        water: How much of each part is a pool or another calm water, 0 to 1, of the interest's size; None if there is
+            none to speak of, or where nobody asks: only in a photo that is travelled along (``travels_along``).
     """
 
     width_px: int
     height_px: int
     interest: Floats | None = None
+    water: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +228,11 @@ def interest_map(luma: Floats) -> Floats:
     return weight / weight.sum()
 
 
+def travels_along(width_px: int, height_px: int, aspect: float) -> bool:
+    """Return whether a photo is so tall that a single view would hide much of it: the camera then travels along it."""
+    return _hidden(width_px, height_px, aspect) >= _TALL_SLACK
+
+
 def plan_single(move: CameraMove, photo: PhotoShape, film: FilmFormat, frames: int) -> CameraPlan:
     """Return the plan of a clip of one photo: the widest framing that leaves room for the scene's move.
 
@@ -347,11 +362,35 @@ def _turned(yaw: Floats, pitch: Floats) -> Floats:
 
 def _shoot(move: CameraMove, photo: PhotoShape, aspect: float, s: Floats, *, anchor: float) -> Floats:
     """Views of one photo over the given progress, as wide as they fit, placed where it is interesting."""
-    move = _along_a_tall_photo(move, photo, aspect)
+    if not travels_along(photo.width_px, photo.height_px, aspect):
+        return _aimed_and_placed(move, photo, aspect, s, anchor)
+    along = _along_a_tall_photo(move, photo, aspect)
+    views = _aimed_and_placed(along, photo, aspect, s, anchor)
+    if photo.interest is None or photo.water is None or _filled(photo.water, views[-1], photo, aspect) >= _LEFT_BEHIND:
+        return views
+    # Trees are richer than the pool before them, and a camera that ends on the trees has lost its subject.
+    back = replace(along, travel_y=-along.travel_y)
+    towards_water = replace(photo, interest=_with_water(photo.interest, photo.water))
+    turned = _aimed_and_placed(back, towards_water, aspect, s, anchor)
+    return turned if _filled(photo.water, turned[-1], photo, aspect) >= _LEFT_BEHIND else views
+
+
+def _aimed_and_placed(move: CameraMove, photo: PhotoShape, aspect: float, s: Floats, anchor: float) -> Floats:
     views = _placed(move_views(move, s, aspect, anchor=anchor), photo, aspect)
     if abs(math.log(move.zoom)) < 0.08 or photo.interest is None:
         return views
     return _placed(move_views(_aimed(move, views, photo, aspect), s, aspect, anchor=anchor), photo, aspect)
+
+
+def _filled(what: Floats, view: Floats, photo: PhotoShape, aspect: float) -> float:
+    """Part of a view that something fills which lies somewhere in the photo."""
+    box, size = corners(view[None], aspect)[0], np.array([photo.width_px, photo.height_px])
+    low, high = box.min(axis=0) / size, box.max(axis=0) / size
+    return _held(what, low, high) / _held(np.ones_like(what), low, high)
+
+
+def _with_water(interest: Floats, water: Floats) -> Floats:
+    return (1 - _WATER_WEIGHT) * interest + _WATER_WEIGHT * water / water.sum()
 
 
 def _placed(relative: Floats, photo: PhotoShape, aspect: float) -> Floats:
@@ -385,17 +424,18 @@ def _most_interesting(ends: Floats, slack: Floats, photo: PhotoShape) -> Floats:
 
 def _interest_in(photo: PhotoShape, low: Floats, high: Floats) -> float:
     """Part of the photo's interest inside a box given in parts of its size."""
-    interest = photo.interest
-    if interest is None:
-        return float(np.prod(high - low))
-    height, width = interest.shape
+    return float(np.prod(high - low)) if photo.interest is None else _held(photo.interest, low, high)
+
+
+def _held(what: Floats, low: Floats, high: Floats) -> float:
+    height, width = what.shape
 
     def cover(count: int, start: float, end: float) -> Floats:
         edges = np.arange(count + 1)
         held = np.clip(edges, start * count, end * count)
         return np.diff(held)
 
-    return float(cover(height, low[1], high[1]) @ interest @ cover(width, low[0], high[0]))
+    return float(cover(height, low[1], high[1]) @ what @ cover(width, low[0], high[0]))
 
 
 def _aimed(move: CameraMove, views: Floats, photo: PhotoShape, aspect: float) -> CameraMove:
@@ -429,11 +469,14 @@ def _interest_centre(photo: PhotoShape, low: Floats, high: Floats) -> Floats:
     return np.array([seen.sum(axis=0) @ x, seen.sum(axis=1) @ y]) / total
 
 
+def _hidden(width_px: int, height_px: int, aspect: float) -> float:
+    """Frame heights of a photo that the widest view hides."""
+    return height_px / width_px * aspect - 1
+
+
 def _along_a_tall_photo(move: CameraMove, photo: PhotoShape, aspect: float) -> CameraMove:
-    """The move with a vertical travel where a single 16:9 view would hide much of the photo's height."""
-    hidden = photo.height_px / photo.width_px * aspect - 1
-    if hidden < _TALL_SLACK:
-        return move
+    """The move with a vertical travel."""
+    hidden = _hidden(photo.width_px, photo.height_px, aspect)
     farthest = min(_TALL_TRAVEL, 0.8 * hidden) * (0.35 if move.kind is MoveKind.HOLD else 1.0)
     rows = photo.interest.sum(axis=1) if photo.interest is not None else np.ones(2) / 2
     upper, lower = rows[: len(rows) // 2].sum(), rows[(len(rows) + 1) // 2 :].sum()

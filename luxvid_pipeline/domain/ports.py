@@ -22,6 +22,10 @@ Progress = Callable[[float], None]
 """Called with the part done, 0 to 1, in rising order."""
 
 
+_LOCAL_CAMERA = 2
+"""Raised whenever the local camera would shoot some request otherwise; what a vendor shot and was paid for stays."""
+
+
 def ignore_progress(_part_done: float) -> None:
     """Be told of progress and do nothing with it."""
 
@@ -78,7 +82,11 @@ class ClipRequest:
 
         The local camera does not read prompts, so a reworded storyboard re-shoots nothing that it made.
         """
-        words = {} if engine == "local" else {"prompt": self.shot.prompt, "negative_prompt": self.shot.negative_prompt}
+        words: dict[str, str | int] = (
+            {"camera": _LOCAL_CAMERA}
+            if engine == "local"
+            else {"prompt": self.shot.prompt, "negative_prompt": self.shot.negative_prompt}
+        )
         return digest(
             {
                 "scene": self.shot.scene,

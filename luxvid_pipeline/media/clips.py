@@ -237,6 +237,21 @@ def small_luma(path: Path, long_side_px: int = 640) -> NDArray[np.uint8]:
         raise _unreadable(path, error) from error
 
 
+def small_picture(path: Path, long_side_px: int = 640) -> NDArray[np.uint8]:
+    """Return a photo small, BGR, to see by its colours what it shows.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (long_side_px, long_side_px))
+            image.thumbnail((long_side_px, long_side_px), Image.Resampling.BOX)
+            return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise _unreadable(path, error) from error
+
+
 def photo_size(path: Path) -> tuple[int, int]:
     """Return a photo's width and height in pixels, read from its header.
 

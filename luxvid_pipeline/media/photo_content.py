@@ -53,22 +53,14 @@ def look_at(picture: NDArray[np.uint8]) -> PhotoContent:
     Args:
         picture: Height × width × 3, BGR, any size.
     """
-    scale = _LONG_SIDE_PX / max(picture.shape[:2])
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8)
-    hue, saturation, value = (channel.astype(np.int16) for channel in cv2.split(cv2.cvtColor(small, cv2.COLOR_BGR2HSV)))
-    texture = _texture(grey)
-    down = np.linspace(0, 1, grey.shape[0])[:, None]
-    blue = (hue >= 88) & (hue <= 128) & (saturation >= 30) & (value >= 90)
-    white = (saturation < 30) & (value >= 200)
-    sky = _reaching_the_top((blue | white) & (texture < _SMOOTH) & (down < 0.7))
-    cyan = (hue >= 78) & (hue <= 118) & ~sky & (down > 0.3)
+    seen = _Seen(picture)
+    small, grey, texture, down = seen.small, seen.grey, seen.texture, seen.down
+    hue, saturation, value = seen.hue, seen.saturation, seen.value
+    sky, blue, white, cyan = seen.sky, seen.blue, seen.white, seen.cyan
     leaves = _share((hue >= 28) & (hue <= 88) & (saturation >= 45) & (value >= 30) & (texture > _LEAFY))
     water = _share(cyan & (saturation >= 45) & (value >= 60))
-    pool_blue = cyan & (hue >= 84) & (hue <= 104) & (saturation >= 70) & (value >= 140) & (texture < _CALM)
     dusk = _share((hue <= 20) & (saturation >= 110) & (value >= 140) & (texture < 5) & (down < 0.65))
-    blue_sky, white_sky, calm_cyan = _share(sky & blue), _share(sky & white), _largest_area(pool_blue)
+    blue_sky, white_sky, calm_cyan = _share(sky & blue), _share(sky & white), _largest_area(seen.pool_blue)
     # Orange alone is a painted wall; at sunset the ground before it is black.
     sunset = dusk if dusk > 0.08 and _share((value < 60) & (down > 0.65)) > 0.25 else 0.0
     signs = 7 * blue_sky + 2 * white_sky + 13 * leaves + 11 * calm_cyan + 2.5 * water + 12 * sunset
@@ -87,6 +79,37 @@ def look_at(picture: NDArray[np.uint8]) -> PhotoContent:
         depth=_depth(grey),
         warmth=float(np.clip(0.5 + 1.2 * (red - blue_light) / (red + blue_light + 1), 0, 1)),
     )
+
+
+def calm_water(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return where a photo shows calm, bright cyan, a pool or a southern sea, at any size of the same shape.
+
+    Args:
+        picture: Height × width × 3, BGR, any size.
+    """
+    return _Seen(picture).pool_blue
+
+
+class _Seen:
+    """A photo made small, and what the colour and the texture of each place suggest."""
+
+    def __init__(self, picture: NDArray[np.uint8]) -> None:
+        scale = _LONG_SIDE_PX / max(picture.shape[:2])
+        size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+        self.small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        self.grey = cv2.cvtColor(self.small, cv2.COLOR_BGR2GRAY).astype(np.uint8)
+        hue, saturation, value = (
+            channel.astype(np.int16) for channel in cv2.split(cv2.cvtColor(self.small, cv2.COLOR_BGR2HSV))
+        )
+        self.hue, self.saturation, self.value = hue, saturation, value
+        self.texture = _texture(self.grey)
+        self.down = np.linspace(0, 1, self.grey.shape[0])[:, None]
+        self.blue = (hue >= 88) & (hue <= 128) & (saturation >= 30) & (value >= 90)
+        self.white = (saturation < 30) & (value >= 200)
+        self.sky = _reaching_the_top((self.blue | self.white) & (self.texture < _SMOOTH) & (self.down < 0.7))
+        self.cyan = (hue >= 78) & (hue <= 118) & ~self.sky & (self.down > 0.3)
+        pool = (hue >= 84) & (hue <= 104) & (saturation >= 70) & (value >= 140)
+        self.pool_blue = self.cyan & pool & (self.texture < _CALM)
 
 
 def _share(mask: NDArray[np.bool_]) -> float:

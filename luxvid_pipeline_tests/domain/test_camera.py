@@ -148,6 +148,30 @@ def test_a_portrait_is_travelled_along_not_cropped_blindly(kind):
     assert shown > (1.1 if kind is MoveKind.HOLD else 1.25)
 
 
+@pytest.mark.parametrize(
+    ("rows_of_water", "ends"),
+    [
+        pytest.param((0.65, 0.85), "low", id="below-the-trees"),
+        pytest.param((0.3, 0.9), "high", id="in-sight-wherever-it-ends"),
+        pytest.param((0.15, 0.35), "high", id="where-the-trees-are"),
+        pytest.param((0.99, 1.0), "high", id="out-of-reach"),
+        pytest.param(None, "high", id="none"),
+    ],
+)
+@pytest.mark.parametrize("kind", [MoveKind.DOLLY_FORWARD, MoveKind.PULL_BACK])
+def test_a_travel_does_not_end_on_trees_and_leave_the_pool_behind(kind, rows_of_water, ends):
+    interest = np.where(np.arange(120)[:, None] < 70, 3.0, 1.0) * np.ones((1, 80))
+    down = (np.arange(120)[:, None] + 0.5) / 120 * np.ones((1, 80))
+    water = None if rows_of_water is None else ((down > rows_of_water[0]) & (down < rows_of_water[1])).astype(float)
+    tall = PhotoShape(width_px=1200, height_px=1800, interest=interest / interest.sum(), water=water)
+    path = corners(plan_single(next(e.camera for e in SCENES if e.camera.kind is kind), tall, HD, 60).first, HD.aspect)
+    middle = path[:, :, 1].mean(axis=1)
+    assert (middle[-1] > middle[0]) == (ends == "low")
+    if ends == "low":
+        top, bottom = path[-1, 0, 1], path[-1, 2, 1]
+        assert bottom - 0.65 * 1800 > 0.1 * (bottom - top)
+
+
 def test_without_overlap_both_photos_move_alike_across_the_dissolve():
     move = scene("5-living").camera
     plan = plan_pair(move, photo(3000, 2000), photo(2400, 1800), HD, 120)

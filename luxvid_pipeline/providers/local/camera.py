@@ -11,17 +11,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from luxvid_pipeline.domain.camera import CameraPlan, PhotoShape, interest_map, plan_pair, plan_single, without_leaning
+from luxvid_pipeline.domain.camera import (
+    CameraPlan,
+    PhotoShape,
+    interest_map,
+    plan_pair,
+    plan_single,
+    travels_along,
+    without_leaning,
+)
 from luxvid_pipeline.domain.ports import ClipRequest, Engine, Progress, ignore_progress
 from luxvid_pipeline.domain.scenes import scene
-from luxvid_pipeline.media.clips import PlanPhotos, draw_clip, misalignment_px, photo_size, small_luma
+from luxvid_pipeline.media.clips import PlanPhotos, draw_clip, misalignment_px, photo_size, small_luma, small_picture
 from luxvid_pipeline.media.encode import FrameSink
+from luxvid_pipeline.media.photo_content import calm_water
 from luxvid_pipeline.media.shooting import shoot_plan
 
 _INTEREST_LONG_SIDE_PX = 128
+_LEAST_WATER = 0.02
+"""Part of a photo from which its calm water is a pool; less is a blue cushion."""
+
 _MIDDLES = (0.5, 0.35, 0.65, 0.2, 0.8)
 """Where in the clip a dissolve may lie, as its length's part, the best first."""
 
@@ -86,11 +99,11 @@ def plan_clip(request: ClipRequest) -> CameraPlan:
     film, move = request.format, scene(request.shot.scene).camera
     frames = film.frames(request.shot.seconds)
     first_luma = small_luma(request.first.path)
-    first = _shape(request.first.path, first_luma)
+    first = _shape(request.first.path, first_luma, film.aspect)
     if request.last is None:
         return plan_single(move, first, film, frames)
     last_luma = small_luma(request.last.path)
-    last = _shape(request.last.path, last_luma)
+    last = _shape(request.last.path, last_luma, film.aspect)
     sizes_px = first.width_px, last.width_px
 
     def apart_px(plan: CameraPlan, at: int) -> float:
@@ -182,9 +195,18 @@ def photos_of(plan: CameraPlan, request: ClipRequest) -> PlanPhotos:
     return PlanPhotos(plan, request.first.path, last, request.format)
 
 
-def _shape(path: Path, luma: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> PhotoShape:
+def _shape(path: Path, luma: NDArray[np.uint8], aspect: float) -> PhotoShape:
     width, height = photo_size(path)
     every = max(1, max(luma.shape) // _INTEREST_LONG_SIDE_PX)
     rows, columns = (side // every for side in luma.shape)
     small = luma[: rows * every, : columns * every].reshape(rows, every, columns, every).mean(axis=(1, 3))
-    return PhotoShape(width_px=width, height_px=height, interest=interest_map(small))
+    water = _water(path, (rows, columns)) if travels_along(width, height, aspect) else None
+    return PhotoShape(width_px=width, height_px=height, interest=interest_map(small), water=water)
+
+
+def _water(path: Path, size: tuple[int, int]) -> NDArray[np.float64] | None:
+    """How much of each part of a photo is a pool, rows × columns; None where there is none to speak of."""
+    found = calm_water(small_picture(path)).astype(np.float64)
+    if found.mean() < _LEAST_WATER:
+        return None
+    return np.asarray(cv2.resize(found, size[::-1], interpolation=cv2.INTER_AREA), np.float64)

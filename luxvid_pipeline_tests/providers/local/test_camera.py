@@ -132,6 +132,14 @@ def test_photos_that_no_homography_makes_agree_do_not_make_the_picture_lean(tmp_
     assert np.abs(plan.last[:, 2, :2]).max() < 1e-9
 
 
+@pytest.mark.parametrize("colour", [(40, 190, 215), (150, 140, 125)], ids=["a-pool", "paving"])
+def test_an_upright_photo_of_a_pool_ends_on_the_pool(colour, tmp_path):
+    picture = (scenery(600, 900, seed=9) * (0.35, 0.5, 0.3)).astype(np.uint8)
+    picture[600:850] = colour
+    middles = corners(plan_clip(request(working_photo(picture, tmp_path / "a.jpg"))).first, HALF.aspect)[..., 1].mean(1)
+    assert (middles[-1] > middles[0]) == (colour[2] > 200)
+
+
 def test_motion_is_smooth_to_a_fraction_of_a_pixel(wall, tmp_path):
     photo = working_photo(wall[:1350], tmp_path / "a.jpg")
     plan = plan_clip(request(photo, key="2-bedroom", seconds=4.0))
