@@ -262,7 +262,8 @@ def plan_pair(
 
     With enough overlap one view travels along the homography between them, seen through the first photo and then
     through the last. Otherwise, or where no such travel stays inside both photos, each makes its part of the scene's
-    move at the same velocity across a short dissolve in the middle.
+    move at the same velocity across a short dissolve in the middle; along two tall photos the camera travels the way
+    that suits the last.
 
     Args:
         move: The scene's camera; the homography decides the direction where there is one.
@@ -280,8 +281,11 @@ def plan_pair(
     length = min(frames, max(2, film.frames(DISSOLVE_S)))
     start = (frames - length) // 2
     end = min(frames - 1, start + length)
-    before = _shoot(move, first, film.aspect, s[: end + 1], anchor=0.0)
     after = _shoot(move, last, film.aspect, s[start:], anchor=1.0)
+    downwards = None
+    if travels_along(last.width_px, last.height_px, film.aspect):
+        downwards = bool(_middle(after[-1])[1] > _middle(after[0])[1])
+    before = _shoot(move, first, film.aspect, s[: end + 1], anchor=0.0, downwards=downwards)
     return CameraPlan(
         first=np.concatenate([before, np.repeat(before[-1:], frames - end - 1, axis=0)]),
         last=np.concatenate([np.repeat(after[:1], start, axis=0), after]),
@@ -360,11 +364,19 @@ def _turned(yaw: Floats, pitch: Floats) -> Floats:
     return views
 
 
-def _shoot(move: CameraMove, photo: PhotoShape, aspect: float, s: Floats, *, anchor: float) -> Floats:
-    """Views of one photo over the given progress, as wide as they fit, placed where it is interesting."""
+def _shoot(
+    move: CameraMove, photo: PhotoShape, aspect: float, s: Floats, *, anchor: float, downwards: bool | None = None
+) -> Floats:
+    """Views of one photo over the given progress, as wide as they fit, placed where it is interesting.
+
+    A tall photo is travelled along ``downwards`` or upwards, by default towards its richer half; in any case not away
+    from its water.
+    """
     if not travels_along(photo.width_px, photo.height_px, aspect):
         return _aimed_and_placed(move, photo, aspect, s, anchor)
     along = _along_a_tall_photo(move, photo, aspect)
+    if downwards is not None:
+        along = replace(along, travel_y=math.copysign(along.travel_y, 1 if downwards else -1))
     views = _aimed_and_placed(along, photo, aspect, s, anchor)
     if photo.interest is None or photo.water is None or _filled(photo.water, views[-1], photo, aspect) >= _LEFT_BEHIND:
         return views
@@ -380,6 +392,11 @@ def _aimed_and_placed(move: CameraMove, photo: PhotoShape, aspect: float, s: Flo
     if abs(math.log(move.zoom)) < 0.08 or photo.interest is None:
         return views
     return _placed(move_views(_aimed(move, views, photo, aspect), s, aspect, anchor=anchor), photo, aspect)
+
+
+def _middle(view: Floats) -> Floats:
+    """The place of the photo at the frame's middle."""
+    return view[:2, 2] / view[2, 2]
 
 
 def _filled(what: Floats, view: Floats, photo: PhotoShape, aspect: float) -> float:

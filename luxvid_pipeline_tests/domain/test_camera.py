@@ -172,6 +172,19 @@ def test_a_travel_does_not_end_on_trees_and_leave_the_pool_behind(kind, rows_of_
         assert bottom - 0.65 * 1800 > 0.1 * (bottom - top)
 
 
+@pytest.mark.parametrize("lower_is_richer", [True, False])
+def test_a_dissolve_between_two_tall_photos_does_not_turn_round(lower_is_richer):
+    rising, falling = (
+        np.where((np.arange(120)[:, None] < 60) == upper, 3.0, 1.0) * np.ones((1, 80)) for upper in (1, 0)
+    )
+    shapes_ = [PhotoShape(width_px=1200, height_px=1800, interest=each / each.sum()) for each in (rising, falling)]
+    plan = plan_pair(scene("1-arrival").camera, *(shapes_ if lower_is_richer else shapes_[::-1]), HD, 120)
+    start, end = plan.window
+    for views in (plan.first[: end + 1], plan.last[start:]):
+        middle = corners(views, HD.aspect)[..., 1].mean(axis=1)
+        assert (middle[-1] > middle[0]) == lower_is_richer
+
+
 def test_without_overlap_both_photos_move_alike_across_the_dissolve():
     move = scene("5-living").camera
     plan = plan_pair(move, photo(3000, 2000), photo(2400, 1800), HD, 120)
