@@ -7,6 +7,7 @@ Does not belong here: the choice (``domain/pairing.py``), noun phrases for rooms
 import math
 from collections.abc import Sequence
 
+from luxvid_pipeline.domain.film_format import FULL_HD
 from luxvid_pipeline.domain.pairs import Overlap
 from luxvid_pipeline.domain.photos import CataloguedPhoto
 from luxvid_pipeline.domain.scenes import MoveKind, Scene, scene
@@ -18,6 +19,9 @@ Footage = tuple[CataloguedPhoto, CataloguedPhoto | None, Overlap | None]
 _STEP = 0.04
 _SHARP = 0.8
 _SOFT = 0.55
+_FEW_PX = 1280
+"""Pixels across from which a photo is not told to be low in resolution: below, a film at 1080p enlarges it by half or
+more."""
 
 
 def take_reason(shown: Scene, first: CataloguedPhoto, last: CataloguedPhoto | None, overlap: Overlap | None) -> str:
@@ -104,11 +108,22 @@ def _qualities(shown: Scene, photo: CataloguedPhoto) -> str:
         words.append("with depth to move into")
     if shown.needs.warmth > 0 and photo.warmth >= 0.6:
         words.append("in warm light")
+    drawbacks: list[str] = []
     if photo.width_px < photo.height_px:
-        words.append("though portrait")
-    if not words:
-        return ""
-    return ", " + (words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}")
+        drawbacks.append("portrait")
+    if _across(photo) < _FEW_PX:
+        drawbacks.append("low in resolution")
+    told = f", {_in_a_row(words)}" if words else ""
+    return told + (f", though {_in_a_row(drawbacks)}" if drawbacks else "")
+
+
+def _across(photo: CataloguedPhoto) -> float:
+    """Pixels of the photo that the widest frame of the film has from side to side."""
+    return min(photo.width_px, photo.height_px * FULL_HD.aspect)
+
+
+def _in_a_row(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _step(overlap: Overlap) -> str:

@@ -407,7 +407,7 @@ def test_a_stand_in_is_called_one():
     living = rows_by_scene(choose_pairs(["5-living"], [photo("a", Room.HALLWAY)], {}))["5-living"]
     assert living.reason.startswith("A stand-in, with nothing better left to show a living room: the hallway")
     real = choose_pairs(["5-living"], [photo("a", Room.LIVING)], {})[4]
-    assert real.reason.startswith("The living room, sharp and evenly lit")
+    assert real.reason.startswith("The living room, sharp and evenly lit; ")
     assert living.confidence < real.confidence
 
 
@@ -417,3 +417,22 @@ def test_what_a_scene_needs_adds_up_to_one(each):
     parts = (needs.sharpness, needs.exposure, needs.resolution, needs.aspect, needs.depth, needs.symmetry, needs.warmth)
     assert sum(parts) == pytest.approx(1)
     assert scene(each.key).asks_for
+
+
+@pytest.mark.parametrize(
+    ("photographed", "told"),
+    [
+        pytest.param({"width_px": 2000, "height_px": 3000}, ", sharp and evenly lit, though portrait; ", id="portrait"),
+        pytest.param({"width_px": 1200, "height_px": 800}, ", though low in resolution; ", id="few-pixels"),
+        pytest.param({"width_px": 1280, "height_px": 720}, ", sharp and evenly lit; ", id="enough"),
+        pytest.param({"width_px": 2400, "height_px": 640}, ", though low in resolution; ", id="a-low-panorama"),
+        pytest.param(
+            {"width_px": 960, "height_px": 1440, "sharpness": 0.6, "exposure": 0.3},
+            "The living room, though portrait and low in resolution; ",
+            id="nothing-else-to-say",
+        ),
+    ],
+)
+def test_what_speaks_against_a_photo_is_told_after_what_speaks_for_it(photographed, told):
+    row = rows_by_scene(choose_pairs(["5-living"], [photo("a", Room.LIVING, **photographed)], {}))["5-living"]
+    assert told in row.reason
