@@ -31,6 +31,9 @@ MANIFEST, FILE_NAME, LOCAL_RULE = "manifest", "file name", "local rule"
 _SURELY_OUTSIDE, _SURELY_INSIDE = 0.7, 0.35
 _LEAST_BELIEVED = 0.2
 _FULL_RESOLUTION_PX = 1920 * 1080
+_WHITE_IS_SKY = 0.5
+"""How much of a smooth white area at the upper edge counts as sky: a sunlit wall looks the same, and fills less."""
+
 _IN_WORDS = ("dusk", "sky", "water", "greenery", "window", "warm")
 _IN_OR_OUT = frozenset({Room.DETAIL, Room.BATHTUB_SHOWER, Room.FLOOR_PLAN, Room.TERRACE, Room.VIEW, Room.UNKNOWN})
 
@@ -154,7 +157,7 @@ def _features(
     seen = {
         "exterior": outside,
         "interior": inside,
-        "sky": not inside and content.blue_sky + content.white_sky > 0.05,
+        "sky": not inside and content.blue_sky + _WHITE_IS_SKY * content.white_sky > 0.05,
         "water": not inside and (content.calm_cyan > 0.03 or content.water > 0.15),
         "greenery": content.leaves > (0.2 if inside else 0.08),
         "dusk": not inside and content.dusk > 0,

@@ -85,6 +85,20 @@ def test_a_pool_is_seen_without_a_name(tmp_path):
     assert "water" in tagged.features
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "is_sky"),
+    [
+        pytest.param(160, 960, True, id="an-overcast-sky"),
+        pytest.param(240, 240, False, id="a-white-gable"),
+    ],
+)
+def test_a_little_white_at_the_upper_edge_may_be_a_wall(tmp_path, rows, columns, is_sky):
+    picture = draw.outdoors()
+    picture[:320] = picture[320:]  # trees instead of sky
+    picture[:rows, :columns] = (218, 216, 212)
+    assert ("sky" in tag(tmp_path, picture, "front-1.jpg").features) is is_sky
+
+
 @pytest.mark.parametrize("room", list(Room))
 def test_no_scene_takes_a_room_it_does_not_list(tmp_path, room):
     entries = () if room is Room.UNKNOWN else (PhotoEntry(file="a.jpg", room=room),)
