@@ -165,6 +165,7 @@ def _score(known: Known, score: ScoreInput) -> ScoreFacts | None:
         model_version=paid.version if paid is not None else "",
         style=score.style,
         prompt=str(paid.input.get("prompt", "")) if paid is not None else "",
+        seed=paid.input.get("seed") if paid is not None else None,
         cost_usd=maker.cost_usd,
         generated=generated,
         degraded_reason=maker.degraded_reason,
