@@ -15,6 +15,10 @@ NEAR_HASH_BITS = 12
 SAME_PICTURE_LIKENESS = 0.75
 """Least correlation of details for two photos to be one picture; different photos of one home stay below 0.2."""
 
+_LEAST_CHROMA = 4.0
+"""Distance from grey, in Lab units of OpenCV's bytes, that a twentieth of a photo in colour has at least. The dullest
+of two villas' photos has 13.6, the same photos at nightfall 13.0, a JPEG without colour 0."""
+
 _SKETCH_PX = 96
 _FARTHEST_SHIFT = 0.04
 _DIFFERENT_SHAPE = 0.12
@@ -51,6 +55,11 @@ def sketch(small: NDArray[np.uint8]) -> NDArray[np.float32]:
     lab = cv2.cvtColor(square, cv2.COLOR_BGR2LAB).astype(np.float32)
     lab[..., 0] -= cv2.GaussianBlur(lab[..., 0], (0, 0), 8)
     return lab
+
+
+def has_colour(drawn: NDArray[np.float32]) -> bool:
+    """Return whether a picture is more than black and white, by its ``sketch``."""
+    return float(np.percentile(np.hypot(drawn[..., 1] - 128, drawn[..., 2] - 128), 95)) >= _LEAST_CHROMA
 
 
 def likeness(

@@ -36,6 +36,7 @@ from luxvid_pipeline.media.perceptual_hash import (
     NEAR_HASH_BITS,
     SAME_PICTURE_LIKENESS,
     differing_bits,
+    has_colour,
     likeness,
     perceptual_hash,
     sketch,
@@ -56,6 +57,9 @@ LARGEST_FILE_BYTES = 1_000_000_000
 
 _DOTS_COUNT = 0.5
 """What looks sharp in a picture whose few colours are mixed of dots is no detail, and counts by half."""
+
+_LEAST_PIXELS_OF_COLOUR = 0.5
+"""Pixels a photo in colour needs, of those of its copy without, to stay in its place."""
 
 _ID_CHARACTERS = 16
 _TOO_LARGE = "decoding it takes more memory than there is; scale it down"
@@ -292,15 +296,15 @@ def _without_near_duplicates(
 ) -> list[PhotoRecord]:
     """Refuse all but the best of each group of photos that are one picture, and delete their working photos.
 
+    The best of a group has colour if any photo of it has: a black-and-white copy is no sharper than its photo.
     What an earlier reading refused as a near-duplicate stands for the choice again, as if it were the first reading.
     It is decoded only if it may win now, or is held against another photo than the one it lost to.
     """
 
     def worth(read: _Read) -> tuple[bool, float, float, int, str]:
         record = read.record
-        pixels = min(record.width_px, 1920) * min(record.height_px, 1080) / (1920 * 1080)
         light = 1.0 - 2.0 * abs(record.exposure - 0.5)
-        return record.file in named, pixels, record.sharpness + 0.5 * light, record.bytes, record.photo_id
+        return record.file in named, _pixels(record), record.sharpness + 0.5 * light, record.bytes, record.photo_id
 
     now = {read.record.photo_id: read for read in reads}
 
@@ -321,6 +325,15 @@ def _without_near_duplicates(
         alike = likeness(reader.sketch_of(one), reader.sketch_of(another), _aspect(one), _aspect(another))
         return alike >= SAME_PICTURE_LIKENESS
 
+    def may_stay_instead(other: PhotoRecord, best: PhotoRecord) -> bool:
+        """Whether a photo has colour and nothing else against it; one that an earlier reading refused has."""
+        return (
+            other.duplicate_of is None
+            and (other.file in named) >= (best.file in named)
+            and _pixels(other) >= _LEAST_PIXELS_OF_COLOUR * _pixels(best)
+            and has_colour(reader.sketch_of(now[other.photo_id]))
+        )
+
     better_of: dict[str, _Read] = {}
     standing = [read for read in reads if read.record.verdict is Verdict.KEPT or read.record.duplicate_of is not None]
     order = [read.record for read in sorted(standing, key=worth, reverse=True)]
@@ -330,6 +343,14 @@ def _without_near_duplicates(
         # Nobody loses to a photo that, looked at again, is not kept.
         if is_one_picture(better, other) and decoded(better.photo_id).record.verdict is Verdict.KEPT:
             better_of[other.photo_id] = now[better.photo_id]
+
+    for best_id in {read.record.photo_id for read in better_of.values()}:
+        best = now[best_id].record
+        group = [each for each in order if each.photo_id in better_of and _is(better_of[each.photo_id], best)]
+        coloured = next((each for each in group if may_stay_instead(each, best)), None)
+        if coloured is not None and not has_colour(reader.sketch_of(now[best_id])):
+            del better_of[coloured.photo_id]
+            better_of |= {each.photo_id: now[coloured.photo_id] for each in (best, *group) if each is not coloured}
     reads = [
         now[each.record.photo_id] if each.record.photo_id in better_of else decoded(each.record.photo_id)
         for each in reads
@@ -352,6 +373,15 @@ def _without_near_duplicates(
             )
         rows.append(record)
     return rows
+
+
+def _is(read: _Read, record: PhotoRecord) -> bool:
+    return read.record.photo_id == record.photo_id
+
+
+def _pixels(record: PhotoRecord) -> float:
+    """Pixels that a film can use, 1 for all of its own."""
+    return min(record.width_px, 1920) * min(record.height_px, 1080) / (1920 * 1080)
 
 
 def _aspect(read: _Read) -> float:

@@ -513,6 +513,30 @@ def test_of_near_duplicates_the_better_one_stays(home, change):
 
 
 @pytest.mark.parametrize(
+    ("width_px", "has_colour", "in_manifest", "stays"),
+    [
+        pytest.param(1200, True, "", "photo.jpg", id="the-photo"),
+        pytest.param(800, True, "", "copy.jpg", id="a-thumbnail-is-no-better-for-its-colours"),
+        pytest.param(1200, True, "copy.jpg", "copy.jpg", id="the-manifest-wants-the-copy"),
+        pytest.param(1200, False, "", "copy.jpg", id="both-are-black-and-white"),
+    ],
+)
+def test_a_black_and_white_copy_does_not_take_its_photos_place(home, width_px, has_colour, in_manifest, stays):
+    picture = draw.scene(3, 1200, 960)
+    grey = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    muted = (0.8 * grey + 0.2 * picture).astype(np.uint8) if has_colour else grey
+    draw.save(home / "photo.jpg", cv2.resize(muted, (width_px, width_px * 4 // 5)), quality=85)
+    draw.save(home / "copy.jpg", grey, quality=97)
+    if in_manifest:
+        (home / "listing.yaml").write_text(f"photos: [{{file: {in_manifest}}}]")
+    records = read(home)
+    assert [name for name, record in records.items() if record.verdict is Verdict.KEPT] == [stays]
+    assert {record.duplicate_of for record in records.values()} == {None, records[stays].photo_id}
+    again = read(home, known={record.photo_id: record for record in records.values()})
+    assert again == records
+
+
+@pytest.mark.parametrize(
     "few",
     [
         pytest.param(lambda picture: picture.convert("P"), id="a-palette"),
