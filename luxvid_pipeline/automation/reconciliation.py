@@ -15,6 +15,7 @@ submitted     it ended                             delivered to the shelf, or fa
 finished      its result is still there            delivered to the shelf
 finished      its result is gone                   failed as lost, its cost stays booked
 (xAI, OpenAI) nobody heard the answer              failed, booked at its upper end (docs/decisions/0008)
+(xAI, OpenAI) the answer waits for room            delivered to the shelf once there is some
 unknown                                            stays: a person decides
 ============  ===================================  ==============================================================
 """

@@ -196,6 +196,7 @@ class Payment:
         result: Name of the result on the shelf; empty before ``delivered``.
         sha256: Hash of the result.
         metrics: What the vendor reported (seconds, tokens).
+        held: A short result itself while it is not on the shelf yet: it can be fetched from nowhere else.
         reason: Why it failed or is unknown.
     """
 
@@ -215,6 +216,7 @@ class Payment:
     result: str = ""
     sha256: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    held: str = ""
     reason: str = ""
 
 
@@ -269,8 +271,15 @@ class Ledger(Protocol):
         """Write down the vendor's id."""
         ...
 
-    def finished(self, key: str, cost_usd: Decimal, metrics: Mapping[str, Any]) -> Payment:
-        """Write down that the vendor made it, and what it cost; the reservation becomes the cost."""
+    def finished(self, key: str, cost_usd: Decimal, metrics: Mapping[str, Any], *, held: str = "") -> Payment:
+        """Write down that the vendor made it, and what it cost; the reservation becomes the cost.
+
+        Args:
+            key: The request's digest.
+            cost_usd: In dollars.
+            metrics: What the vendor reported.
+            held: The result itself, where it is a short text; kept until the row is at its end.
+        """
         ...
 
     def delivered(self, key: str, result: str, sha256: str) -> Payment:
@@ -306,8 +315,20 @@ class Ledger(Protocol):
 class Shelf(Protocol):
     """Where paid results are kept for good, by name, with their hash; shared by all listings."""
 
+    def check_room(self) -> None:
+        """Return if a result could be kept, as far as can be told beforehand; asked before anything is paid for.
+
+        Raises:
+            StorageError: It certainly could not; the message names the place and the remedy.
+        """
+        ...
+
     def keep(self, name: str, file: Path) -> str:
-        """Take a copy of ``file`` under ``name`` (``<key>.mp4``) and return its SHA-256."""
+        """Take a copy of ``file`` under ``name`` (``<key>.mp4``) and return its SHA-256.
+
+        Raises:
+            StorageError: It could not be kept: disk full, no permission, storage unreachable.
+        """
         ...
 
     def fetch(self, name: str, sha256: str) -> Path | None:

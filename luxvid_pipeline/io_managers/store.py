@@ -90,7 +90,7 @@ class MediaStore:
     def scratch(self) -> Iterator[Path]:
         """Give a fresh local directory, on the store's own disk where it is local, removed afterwards."""
         directory = Path(self._root) / ".scratch" / uuid.uuid4().hex if self.is_local else self._cache.scratch()
-        with _storage_errors(str(directory)):
+        with storage_errors(str(directory)):
             directory.mkdir(parents=True)
         try:
             yield directory
@@ -123,7 +123,7 @@ class MediaStore:
         if not self.is_local:
             return self.put(file, key, sha256=sha256)
         self._check_key(key)
-        with _storage_errors(self._place(key)):
+        with storage_errors(self._place(key)):
             stored = StoredFile(key=key, sha256=sha256 or sha256_of(file), bytes=file.stat().st_size)
             if self.find(key) != stored:
                 self._write_record(stored)
@@ -151,7 +151,7 @@ class MediaStore:
             StorageError: No space, no permission, or the storage does not answer.
         """
         self._check_key(key)
-        with _storage_errors(f"{self.base}/{key}"):
+        with storage_errors(f"{self.base}/{key}"):
             stored = StoredFile(
                 key=key,
                 sha256=sha256 or sha256_of(file),
@@ -181,9 +181,27 @@ class MediaStore:
         """Keep a small value; as ``put``."""
         with self.scratch() as directory:
             file = directory / PurePosixPath(key).name
-            with _storage_errors(str(file)):
+            with storage_errors(str(file)):
                 file.write_bytes(data)
             return self.put(file, key, made_from=made_from, facts=facts)
+
+    def check_room(self, least_bytes: int) -> None:
+        """Return unless the disk on which files are made, or kept, certainly does not take so many bytes.
+
+        Raises:
+            StorageError: It does not; the message names the place and the remedy.
+        """
+        place = Path(self._root) if self.is_local else self._cache.root
+        with storage_errors(str(place)):
+            there = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+            if not os.access(there, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+            free = shutil.disk_usage(there).free
+            if free < least_bytes:
+                raise StorageError(
+                    f"{place}: the disk is full, {free / 1e6:.0f} MB of it are free and {least_bytes / 1e6:.0f} are "
+                    "needed; free some space and run it again"
+                )
 
     def make_lasting(self, key: str) -> None:
         """Have a stored file, its record and their names on the disk itself, so that no power failure takes them back.
@@ -198,7 +216,7 @@ class MediaStore:
             return
         file, root = Path(self._path(key)), Path(self._root)
         folders = [folder for folder in file.parents if folder.is_relative_to(root)]
-        with _storage_errors(self._place(key)):
+        with storage_errors(self._place(key)):
             for place in (file, Path(self._path(_record_key(key))), *folders):
                 _sync(place)
             with suppress(PermissionError):  # the store may be all that this user may read
@@ -207,7 +225,7 @@ class MediaStore:
     def find(self, key: str) -> StoredFile | None:
         """Return the record of a stored file, or None; the file itself is not looked at."""
         self._check_key(key)
-        with _storage_errors(self._place(key)):
+        with storage_errors(self._place(key)):
             try:
                 data = self._fs.cat_file(self._path(_record_key(key)))
             except FileNotFoundError:
@@ -227,7 +245,7 @@ class MediaStore:
         stored = self.find(key)
         if stored is None:
             raise DamagedMediaError(f"{self._place(key)} is not there or was never finished: {_remedy(key)}")
-        with _storage_errors(self._place(key)):
+        with storage_errors(self._place(key)):
             path = self._fetch(stored)
         if path is None:
             raise DamagedMediaError(f"{self._place(key)} is gone though its record is there: {_remedy(key)}")
@@ -271,7 +289,7 @@ class MediaStore:
         Raises:
             StorageError: The storage cannot be listed.
         """
-        with _storage_errors(self.base):
+        with storage_errors(self.base):
             try:
                 found = self._fs.ls(self._root, detail=True)
             except FileNotFoundError:
@@ -283,7 +301,7 @@ class MediaStore:
     def remove(self, key: str) -> None:
         """Remove a file and its record; nothing happens where there is none."""
         for name in (_record_key(key), key):
-            with _storage_errors(self._place(key)):
+            with storage_errors(self._place(key)):
                 try:
                     self._fs.rm_file(self._path(name))
                 except FileNotFoundError:
@@ -304,7 +322,7 @@ class MediaStore:
         names = self._names(prefix)
         kept = {name: stored for name in names if f"{name}.json" in names and (stored := self.find(name))}
         for name in sorted(names, key=lambda name: (name.removesuffix(".json") not in kept, name)):
-            with _storage_errors(self._place(name)):
+            with storage_errors(self._place(name)):
                 try:
                     self._fs.rm_file(self._path(name))
                 except FileNotFoundError:
@@ -320,7 +338,7 @@ class MediaStore:
     def _names(self, prefix: str) -> list[str]:
         """Every file under a prefix, records too, as paths under the base."""
         # With the slash: on S3, villa-2 begins with villa.
-        with _storage_errors(self._place(prefix)):
+        with storage_errors(self._place(prefix)):
             try:
                 found: list[str] = self._fs.find(f"{self._path(prefix).rstrip('/')}/" if prefix else self._root)
             except FileNotFoundError:
@@ -445,7 +463,7 @@ def _protocols(filesystem: Any) -> tuple[str, ...]:
 
 
 @contextmanager
-def _storage_errors(place: str) -> Iterator[None]:
+def storage_errors(place: str) -> Iterator[None]:
     """Turn what the operating system or the remote storage says into one clear line."""
     try:
         yield

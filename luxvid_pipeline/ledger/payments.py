@@ -39,6 +39,9 @@ LEASE = timedelta(seconds=200)
 
 _UNDER_WAY = tuple(state.value for state in UNDER_WAY)
 
+_HELD = "held"
+"""Where among a row's metrics a short result lies that is not on the shelf yet, so that old tables hold it too."""
+
 
 class Decision(StrEnum):
     """What a person found out about a row that nobody can settle by itself."""
@@ -264,14 +267,14 @@ class SqlLedger:
         """Write down the vendor's id."""
         return self._step(key, PaymentState.SUBMITTED, f"as {prediction_id}", prediction_id=prediction_id)
 
-    def finished(self, key: str, cost_usd: Decimal, metrics: Mapping[str, Any]) -> Payment:
-        """Write down that the vendor made it, and what it cost; the reservation becomes the cost."""
+    def finished(self, key: str, cost_usd: Decimal, metrics: Mapping[str, Any], *, held: str = "") -> Payment:
+        """Write down that the vendor made it, what it cost, and a short result itself; the reservation becomes cost."""
         return self._step(
             key,
             PaymentState.FINISHED,
             reserved_ticks=0,
             cost_ticks=to_ticks(cost_usd),
-            metrics=json.dumps(dict(metrics), sort_keys=True, default=str),
+            metrics=_as_json({**metrics, _HELD: held} if held else metrics),
         )
 
     def delivered(self, key: str, result: str, sha256: str) -> Payment:
@@ -521,6 +524,8 @@ class SqlLedger:
         """Change a row that is locked, renew its claim, and record it."""
         now, owner = self._clock(), str(self._process())
         values = {"owner": owner, "lease_until": to_text(now + LEASE), **values, "updated_at": to_text(now)}
+        if values.get("state") in (PaymentState.DELIVERED, PaymentState.FAILED):
+            values["metrics"] = _as_json(_without_held(json.loads(row.metrics)))
         changed = connection.execute(sa.update(payments).where(_is(row)).values(values).returning(payments)).one()
         self._record(connection, changed, what, by=by or owner)
         return changed
@@ -561,6 +566,7 @@ class SqlLedger:
         )
 
     def _payment(self, row: sa.Row[Any], *, ours: bool) -> Payment:
+        metrics = json.loads(row.metrics)
         return Payment(
             key=row.key,
             state=PaymentState(row.state),
@@ -584,9 +590,18 @@ class SqlLedger:
             sending_since=None if row.sending_since is None else datetime.fromisoformat(row.sending_since),
             result=row.result,
             sha256=row.sha256,
-            metrics=json.loads(row.metrics),
+            metrics=_without_held(metrics),
+            held=metrics.get(_HELD, ""),
             reason=row.reason,
         )
+
+
+def _as_json(metrics: Mapping[str, Any]) -> str:
+    return json.dumps(dict(metrics), sort_keys=True, default=str)
+
+
+def _without_held(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metrics.items() if name != _HELD}
 
 
 def _latest(connection: sa.Connection, key: str, *, lock: bool = True) -> sa.Row[Any] | None:

@@ -8,9 +8,12 @@ import shutil
 from pathlib import Path
 
 from luxvid_pipeline.domain.errors import DamagedMediaError
-from luxvid_pipeline.io_managers.store import MediaStore
+from luxvid_pipeline.io_managers.store import MediaStore, storage_errors
 
 PLACE = "paid_results"
+
+_LEAST_BYTES = 64_000_000
+"""A few clips as a vendor sends them, and what is made of them."""
 
 
 class MediaShelf:
@@ -20,11 +23,16 @@ class MediaShelf:
         """Keep results in ``store``."""
         self._store = store
 
+    def check_room(self) -> None:
+        """Return if results can be kept, as far as can be told; see ``domain.payments.Shelf``."""
+        self._store.check_room(_LEAST_BYTES)
+
     def keep(self, name: str, file: Path) -> str:
         """Take a copy of ``file`` under ``name`` and return its SHA-256, once no power failure can take it back."""
         with self._store.scratch() as scratch:
             copy = scratch / name
-            shutil.copyfile(file, copy)
+            with storage_errors(str(copy)):
+                shutil.copyfile(file, copy)
             sha256 = self._store.put(copy, _key(name)).sha256
         # The ledger, on disk at once, says next that it is delivered: it must not know more than the disk does.
         self._store.make_lasting(_key(name))

@@ -1,7 +1,10 @@
 """What a killed process leaves in the ledger is settled without a second payment, by the schedule's own job."""
 
 import asyncio
+import errno
 import hashlib
+import os
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -207,6 +210,33 @@ def test_an_answer_that_nobody_heard_is_booked_at_its_upper_end_without_key_or_n
     row = services.ledger.payment(request.key)
     assert (row.state, row.cost_usd) == (PaymentState.FAILED, Decimal("0.05"))
     assert services.ledger.rows()[0].may_retry
+
+
+def test_an_answer_that_waits_for_room_is_brought_to_the_shelf_once_there_is_some(services, monkeypatch):
+    request = PaidRequest(
+        vendor="xai",
+        model="grok-4.3",
+        input={"question": "which pair?"},
+        account=Account(listing="villa-aurora", stage="selector"),
+        estimate=Estimate(low_usd=Decimal("0.01"), high_usd=Decimal("0.05")),
+    )
+    services.ledger.claim(request)
+    services.ledger.submitting(request.key)
+    services.ledger.finished(request.key, Decimal("0.02"), {}, held='{"pairs": []}')
+    services.ledger.let_go([request.key])
+    for is_full in (True, True, False):
+        with monkeypatch.context() as patch:
+            if is_full:
+                patch.setattr(shutil, "copyfile", _no_space)
+            (told,) = settle_left_overs(services)
+        assert (told.open, "the disk is full; free some space" in str(told)) == (is_full, is_full)
+    row = services.ledger.payment(request.key)
+    assert (row.state, row.cost_usd, row.held) == (PaymentState.DELIVERED, Decimal("0.02"), "")
+    assert services.shelf.fetch(row.result, row.sha256).read_text() == '{"pairs": []}'
+
+
+def _no_space(*_args):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_without_a_key_it_says_what_it_could_not_ask_and_changes_nothing(services, settings, sim, photo, tmp_path):

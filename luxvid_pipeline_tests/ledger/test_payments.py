@@ -55,7 +55,7 @@ def test_a_request_goes_from_claim_to_delivery_and_is_never_paid_again(ledger, n
     finished = ledger.finished(KEY, Decimal("0.5"), {"predict_time": 9.5})
     assert (finished.reserved_usd, finished.cost_usd, finished.metrics) == (0, Decimal("0.5"), {"predict_time": 9.5})
     delivered = ledger.delivered(KEY, "a.mp4", "ef" * 32)
-    assert (delivered.state, delivered.ours) == (S.DELIVERED, False)
+    assert (delivered.state, delivered.ours, delivered.metrics) == (S.DELIVERED, False, {"predict_time": 9.5})
 
     for other in (ledger.claim(asked(listing="villa-borea")), neighbour.claim(asked(budget_usd="0"))):
         assert (other.state, other.ours, other.result, other.sha256) == (S.DELIVERED, False, "a.mp4", "ef" * 32)

@@ -1,6 +1,9 @@
 """A paid result that the shelf has kept is there whatever happens next."""
 
 import os
+import shutil
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,3 +59,23 @@ def test_a_disk_that_does_not_take_a_paid_result_is_said_in_one_line(tmp_path, r
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match="the disk is full"):
         MediaShelf(MediaStore(str(tmp_path / "media"), tmp_path / "cache")).keep("abc.mp4", result)
+
+
+@pytest.mark.parametrize("base", ["{}/media/not/made/yet", "memory://{}/media"])
+@pytest.mark.parametrize(
+    ("free", "has_room"), [pytest.param(10**7, False, id="full"), pytest.param(10**9, True, id="not")]
+)
+def test_a_full_disk_is_said_before_anything_is_paid_for(tmp_path, monkeypatch, base, free, has_room):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _place: SimpleNamespace(free=free))
+    shelf = MediaShelf(MediaStore(base.format(tmp_path), tmp_path / "cache"))
+    with (
+        nullcontext() if has_room else pytest.raises(StorageError, match=r"the disk is full, 10 MB .* free some space")
+    ):
+        shelf.check_room()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_may_not_be_written_is_said_before_anything_is_paid_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda _place, _how: False)  # the user of a test may be root
+    with pytest.raises(StorageError, match="no permission"):
+        MediaShelf(MediaStore(str(tmp_path / "media"), tmp_path / "cache")).check_room()

@@ -38,6 +38,7 @@ from luxvid_pipeline.domain.errors import (
     NoCreditError,
     ProviderError,
     ResultWaitsError,
+    StorageError,
 )
 from luxvid_pipeline.domain.payments import (
     ZERO_USD,
@@ -248,7 +249,7 @@ async def deliver(order: Order, desk: Desk, progress: Progress = ignore_progress
         ResultWaitsError: It was taken, or may have been, and could not be had now; calling again goes on from there.
         ProviderError: The vendor could not or would not make it.
         LedgerError: The ledger cannot be written; nothing is sent without it.
-        StorageError: The result could not be kept.
+        StorageError: The result could not be kept, or there is no room for one and nothing was sent.
         DamagedMediaError: It was delivered once and is no longer on the shelf.
     """
     async with _alone_with(order.request.key):
@@ -414,6 +415,7 @@ class _Case:
 
     async def _send(self) -> str:
         """Send it and return the vendor's id."""
+        await _step(self._desk.shelf.check_room)
         if self._order.before_sending is not None:
             await self._order.before_sending(self._api)
         given = await self._uploaded()
@@ -736,11 +738,18 @@ class _Case:
         url = prediction.output_url(self._order.part)
         if url is None:
             raise await self._failed(_LOST if prediction.data_removed else _NOTHING, cost)
-        with tempfile.TemporaryDirectory(prefix="luxvid-", dir=self._desk.scratch) as folder:
-            file = Path(folder) / f"result{self._order.suffix}"
-            await self._fetched(prediction, url, file, cost)
-            name = f"{self._key}{self._order.suffix}"
-            sha256 = await _step(self._desk.shelf.keep, name, file)
+        name = f"{self._key}{self._order.suffix}"
+        try:
+            with tempfile.TemporaryDirectory(prefix="luxvid-", dir=self._desk.scratch) as folder:
+                file = Path(folder) / f"result{self._order.suffix}"
+                await self._fetched(prediction, url, file, cost)
+                sha256 = await _step(self._desk.shelf.keep, name, file)
+        except OSError as error:
+            place = error.filename or self._desk.scratch or "the folder for temporary files"
+            raise StorageError(
+                f"{self._order.doing}: it is paid for and could not be kept ({place}: {error.strerror or error}); free "
+                "some space and run it again within the hour, it is not bought again"
+            ) from error
         done = await _step(self._ledger.delivered, self._key, name, sha256)
         self._progress(1.0)
         return await self._from_shelf(done, booked=True)

@@ -9,14 +9,12 @@ import json
 import logging
 import math
 import random
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from luxvid_pipeline.domain.errors import (
@@ -25,6 +23,7 @@ from luxvid_pipeline.domain.errors import (
     ProviderError,
     RetryableProviderError,
     SettingsError,
+    StorageError,
     UnknownPaymentError,
 )
 from luxvid_pipeline.domain.payments import (
@@ -39,6 +38,7 @@ from luxvid_pipeline.domain.payments import (
     Shelf,
 )
 from luxvid_pipeline.domain.pricing import PRICES, Unit, billed_tokens, token_price
+from luxvid_pipeline.providers.vision.answers import bring_to_shelf, finish
 from luxvid_pipeline.providers.vision.failures import (
     NO_KEY,
     NOT_HEARD,
@@ -159,7 +159,7 @@ class VisionClient:
         if repair:
             high += self._price(with_room(most, REPAIR_ROOM)).high_usd
         paid = self._ledger.payment(self._request(question, Account(listing=""), 0).key)
-        if paid is not None and paid.state is PaymentState.DELIVERED:
+        if paid is not None and paid.state in (PaymentState.FINISHED, PaymentState.DELIVERED):
             if largest is None:
                 return FREE
             once = FREE
@@ -174,6 +174,8 @@ class VisionClient:
             ContentRefusedError, NoCreditError, BadKeyError, InvalidRequestError: See ``failures.py``.
             RetryableProviderError: It could not be had within the deadline.
             UnknownPaymentError: A person has to decide about an earlier try.
+            StorageError: There is no room for an answer and nothing was sent, or none for the one that was paid and
+                waits in the ledger's row for the next call.
         """
         if account is None:
             raise InvalidRequestError(f"{self.engine} costs money and was not told who pays")
@@ -221,15 +223,18 @@ class VisionClient:
         while True:
             payment = self._ledger.claim(request)
             if payment.state is PaymentState.DELIVERED:
-                return self._on_the_shelf(payment.result, payment.sha256)
+                file = self._shelf.fetch(payment.result, payment.sha256)
+                return None if file is None else Answer(value=json.loads(file.read_text(encoding="utf-8")))
             if not payment.ours:
                 self._wait_for(payment, deadline)
                 continue
             try:
                 came = self._go_on(payment, question, deadline)
-            finally:
-                # Only what is held may be let go: another task of this process may hold what this one waits for.
+            except BaseException:
+                # Only what is held may be let go: another task of this process may hold what this one waits for, or
+                # what it has just seen to its end.
                 self._ledger.let_go([request.key])
+                raise
             if isinstance(came, Answer):
                 return came
             if came is None:
@@ -268,6 +273,11 @@ class VisionClient:
         if time.monotonic() >= deadline - self._patience.least_s:
             self._ledger.release(payment.key)
             raise self._too_late("too little time is left to hear one")
+        try:
+            self._shelf.check_room()
+        except StorageError:
+            self._ledger.release(payment.key)
+            raise
         reply = self._send(payment.key, payment, question, deadline)
         if reply.failure is not None:
             return reply.failure, reply.words, reply.retry_after_s
@@ -296,37 +306,16 @@ class VisionClient:
 
     def _deliver(self, payment: Payment, reply: Reply) -> Answer:
         key, cost_usd = payment.key, self._cost(reply.usage, unreported=payment.reserved_usd)
-        name = f"{key}.json"
-        with tempfile.TemporaryDirectory(prefix="luxvid-answer-") as scratch:
-            file = Path(scratch) / name
-            file.write_text(json.dumps(reply.value, sort_keys=True, ensure_ascii=False), encoding="utf-8")
-            try:
-                sha256 = self._shelf.keep(name, file)
-            except Exception as error:
-                reason = f"{NOT_HEARD.name}: the answer could not be kept: {error}"
-                self._ledger.failed(key, reason, cost_usd=cost_usd, may_retry=True)
-                raise
         if reply.prediction_id:
             self._ledger.submitted(key, reply.prediction_id)
-        # The hash goes along with the cost, so that a crash before the next step loses nothing.
-        self._ledger.finished(key, cost_usd, {**tokens_of(reply.usage), "sha256": sha256})
-        self._ledger.delivered(key, name, sha256)
-        return Answer(value=reply.value or {}, cost_usd=cost_usd, paid_calls=1)
+        value, metrics = reply.value or {}, tokens_of(reply.usage)
+        finish(key, value, self._ledger, self._shelf, cost_usd=cost_usd, metrics=metrics)
+        return Answer(value=value, cost_usd=cost_usd, paid_calls=1)
 
     def _recovered(self, payment: Payment) -> Answer | None:
-        """Finish what another process paid for and kept before it died."""
-        name, sha256 = f"{payment.key}.json", str(payment.metrics.get("sha256", ""))
-        answer = self._on_the_shelf(name, sha256)
-        if answer is None:
-            reason = f"{NOT_HEARD.name}: the answer was lost before it was kept"
-            self._ledger.failed(payment.key, reason, cost_usd=payment.cost_usd or ZERO_USD, may_retry=True)
-            return None
-        self._ledger.delivered(payment.key, name, sha256)
-        return answer
-
-    def _on_the_shelf(self, name: str, sha256: str) -> Answer | None:
-        file = self._shelf.fetch(name, sha256)
-        return None if file is None else Answer(value=json.loads(file.read_text(encoding="utf-8")))
+        """Finish what was paid for before, and waits for room or for a process that died."""
+        text = bring_to_shelf(payment, self._ledger, self._shelf)
+        return None if text is None else Answer(value=json.loads(text))
 
     def _pause(self, seconds: float, deadline: float, why: str) -> None:
         if time.monotonic() + seconds >= deadline:

@@ -4,7 +4,8 @@ Belongs here: settling one row, with neither key nor network.
 Does not belong here: asking (``client.py``), finding such rows (``automation/reconciliation.py``).
 """
 
-from luxvid_pipeline.domain.payments import ZERO_USD, Ledger, Payment, PaymentState, Shelf
+from luxvid_pipeline.domain.payments import Ledger, Payment, PaymentState, Shelf
+from luxvid_pipeline.providers.vision.answers import bring_to_shelf
 from luxvid_pipeline.providers.vision.failures import NOT_HEARD
 
 
@@ -15,6 +16,7 @@ def settle_left_over(key: str, ledger: Ledger, shelf: Shelf) -> Payment | None:
 
     Raises:
         LedgerError: The ledger cannot be written.
+        StorageError: An answer that waits for the shelf still cannot be kept there; the row stays as it is.
     """
     payment = ledger.adopt(key)
     if not payment.ours:
@@ -23,11 +25,11 @@ def settle_left_over(key: str, ledger: Ledger, shelf: Shelf) -> Payment | None:
         ledger.release(key)
         return None
     if payment.state is PaymentState.FINISHED:
-        # It was kept before its cost was written down; see ``VisionClient``.
-        name, sha256 = f"{key}.json", str(payment.metrics.get("sha256", ""))
-        if shelf.fetch(name, sha256) is not None:
-            return ledger.delivered(key, name, sha256)
-        reason = f"{NOT_HEARD.name}: the answer was lost before it was kept"
-        return ledger.failed(key, reason, cost_usd=payment.cost_usd or ZERO_USD, may_retry=True)
+        try:
+            bring_to_shelf(payment, ledger, shelf)
+        except BaseException:
+            ledger.let_go([key])
+            raise
+        return ledger.payment(key)
     reason = f"{NOT_HEARD.name}: the process that asked is gone"
     return ledger.failed(key, reason, cost_usd=payment.reserved_usd, may_retry=True)

@@ -140,7 +140,7 @@ class ChatWire:
         """Read a reply of HTTP 200, which may hold an answer, a refusal or an error."""
         fields = _object(body)
         if fields is None:
-            return Reply(failure=STRANGE, words=self._words(f"no JSON: {body[:200].decode(errors='replace')}"))
+            return Reply(failure=STRANGE, words=self._words(f"no JSON: {body[:100_000].decode(errors='replace')}"))
         usage = _mapping(fields.get("usage"))
         choices = fields.get("choices")
         if fields.get("error") or not isinstance(choices, list) or not choices:
@@ -207,14 +207,15 @@ def _answer(choice: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Failur
     value = _object(content) if isinstance(content, str) else None
     if value is None:
         return None, NO_JSON, "what it wrote is not the JSON asked for"
-    return value, None, ""
+    # Half a character, as of an emoji that was cut, could be kept nowhere.
+    return _object(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")), None, ""
 
 
 def _object(text: str | bytes) -> Mapping[str, Any] | None:
     """Return the JSON object a text holds, or None."""
     try:
         value: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) else None
 

@@ -1,6 +1,7 @@
 """A paid request is paid for once: what happens at every step that can go wrong."""
 
 import asyncio
+import errno
 import os
 import random
 import signal
@@ -23,6 +24,7 @@ from luxvid_pipeline.domain.errors import (
     ProviderError,
     ResultWaitsError,
     RetryableProviderError,
+    StorageError,
     UnknownPaymentError,
 )
 from luxvid_pipeline.domain.payments import Account, PaymentState
@@ -550,6 +552,30 @@ def test_a_finished_prediction_is_only_fetched(sim, photo, tmp_path):
     delivery = run(order, desk)
     assert (delivery.requests, delivery.cost_usd, delivery.paid_now) == (0, Decimal("0.4"), True)
     assert sim.counters()["accepted"] == 1
+
+
+def _full(*_args, **_kwargs):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x/result.mp4")
+
+
+def test_a_clip_for_which_there_is_no_room_is_said_in_one_line_and_fetched_later(sim, photo, tmp_path, monkeypatch):
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.shelf, "check_room", _no_room)
+        with pytest.raises(StorageError, match="no room"):
+            run(order, desk)
+    assert (row(desk, order), sim.log.entries()) == (None, []), "nothing is sent where nothing could be kept"
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.shelf, "keep", _full)
+        with pytest.raises(StorageError, match=r"paid for .*/x/result.mp4: No space left.*not bought again"):
+            run(order, desk)
+    assert row(desk, order).state is PaymentState.FINISHED
+    assert run(order, desk).requests == 0
+    assert sim.counters()["accepted"] == 1
+
+
+def _no_room():
+    raise StorageError("no room")
 
 
 def test_a_delivered_clip_that_left_the_shelf_is_not_bought_again_unasked(sim, photo, tmp_path):

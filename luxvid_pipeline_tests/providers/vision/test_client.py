@@ -1,9 +1,12 @@
 """A question is paid for once, whatever happens to it, and each way to fail is told apart."""
 
 import contextlib
+import errno
 import json
+import os
 import re
 import socket
+import tempfile
 import threading
 import time
 from decimal import Decimal
@@ -23,6 +26,7 @@ from luxvid_pipeline.domain.errors import (
 from luxvid_pipeline.domain.payments import FREE, Account
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.ledger.processes import Process
+from luxvid_pipeline.providers.vision import answers
 from luxvid_pipeline.providers.vision.client import Keeping, VisionClient
 from luxvid_pipeline.providers.vision.failures import FAILURES, UnusableAnswerError, failure_of, without_secrets
 from luxvid_pipeline.providers.vision.questions import Question, list_of, object_of, one_of, text
@@ -314,7 +318,7 @@ def crashed_at(desk, step, question):
     [
         pytest.param("submitting", 1, ["failed", "delivered"], id="about-to-send"),
         pytest.param("submitted", 2, ["failed", "delivered"], id="answered-and-not-written-down"),
-        pytest.param("finished", 1, ["delivered"], id="kept-and-not-delivered"),
+        pytest.param("finished", 1, ["delivered"], id="written-down-and-not-kept"),
         pytest.param("delivered", 1, ["delivered"], id="written-down-but-for-the-last-word"),
     ],
 )
@@ -359,16 +363,99 @@ def test_who_gives_up_waiting_does_not_take_the_claim_from_whom_it_waited_for(xa
     assert xai.sent == 0
 
 
-def test_an_answer_that_cannot_be_kept_is_booked_at_what_it_cost(xai, question, monkeypatch):
-    def full(_name, _file):
-        raise StorageError("the disk is full")
+def failing(error):
+    def fail(*_args, **_kwargs):
+        raise error
 
+    return fail
+
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x/answer")
+
+
+@pytest.mark.parametrize(
+    ("what", "fails", "told"),
+    [
+        pytest.param("keep", StorageError("/media: the disk is full; free some space"), r"^/media: .*free", id="shelf"),
+        pytest.param("mkdtemp", FULL, "^/x/answer: No space left on device; free", id="temporary-files"),
+        pytest.param("keep", KeyboardInterrupt(), "^$", id="interrupted"),
+    ],
+)
+def test_an_answer_that_cannot_be_kept_waits_in_the_ledger_and_is_paid_for_once(
+    xai, question, monkeypatch, what, fails, told
+):
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile if what == "mkdtemp" else xai.shelf, what, failing(fails))
+            with pytest.raises((StorageError, KeyboardInterrupt), match=told) as raised:
+                xai.client().ask(question, xai.account)
+        assert "\n" not in str(raised.value)
+        assert ("is paid for and waits in the ledger" in str(raised.value)) == (told != "^$")
+        assert (xai.sent, xai.states(), xai.client().estimate(question)) == (1, ["finished"], FREE)
+    answer = xai.client().ask(question, xai.account)
+    assert (answer.value["photos"][0]["id"], answer.paid_calls, xai.sent, xai.states()) == ("P01", 0, 1, ["delivered"])
+    assert float(xai.spent().cost_usd) == pytest.approx(xai.sim.cost_usd)
+
+
+@pytest.mark.parametrize(
+    ("most_held", "sent"), [pytest.param(500_000, 1, id="held"), pytest.param(10, 2, id="too-long")]
+)
+def test_what_a_row_holds_is_bounded(xai, question, monkeypatch, most_held, sent):
+    monkeypatch.setattr(answers, "MOST_HELD", most_held)
     with monkeypatch.context() as patch:
-        patch.setattr(xai.shelf, "keep", full)
+        patch.setattr(xai.shelf, "keep", failing(StorageError("full")))
         with pytest.raises(StorageError):
             xai.client().ask(question, xai.account)
-    assert float(xai.spent().cost_usd) == pytest.approx(xai.sim.cost_usd)
-    assert xai.client().ask(question, xai.account).paid_calls == 1
+    assert xai.client().ask(question, xai.account).value["photos"]
+    assert xai.sent == sent
+    assert all(entry.payment.cost_usd for entry in xai.ledger.rows(latest=False))
+
+
+def test_an_answer_that_an_earlier_luxvid_kept_before_it_was_written_down_is_used(xai, question, tmp_path):
+    request, file = xai.client()._request(question, xai.account, 0), tmp_path / "answer.json"
+    file.write_text('{"photos": []}')
+    xai.ledger.claim(request)
+    xai.ledger.submitting(request.key)
+    sha256 = xai.shelf.keep(f"{request.key}.json", file)
+    xai.ledger.finished(request.key, Decimal("0.01"), {"sha256": sha256})
+    xai.ledger.let_go([request.key])
+    assert xai.client().ask(question, xai.account).value == {"photos": []}
+    assert (xai.sent, xai.states()) == (0, ["delivered"])
+
+
+def test_where_nothing_could_be_kept_nothing_is_asked(xai, question, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(xai.shelf, "check_room", failing(StorageError("/media: the disk is full; free some space")))
+        with pytest.raises(StorageError, match="free some space"):
+            xai.client().ask(question, xai.account)
+    assert (xai.sent, xai.states()) == (0, [])
+    xai.client().ask(question, xai.account)
+    monkeypatch.setattr(xai.shelf, "check_room", failing(StorageError("full")))
+    assert xai.client().ask(question, xai.account).paid_calls == 0, "what is on the shelf takes no room"
+
+
+def test_half_a_character_in_an_answer_is_no_reason_to_pay_again(xai, question):
+    xai.sim.script.language(
+        script.text('{"photos": [{"id": "P01", "caption": "a pool \\ud83d, \\ud83c\\udf0a"}]}'), times=1
+    )
+    said = [xai.client().ask(question, xai.account).value["photos"][0]["caption"] for _ in range(2)]
+    assert said == ["a pool ?, \U0001f30a"] * 2
+    assert xai.sent == 1
+
+
+def test_who_has_failed_does_not_take_the_claim_from_who_tries_next(xai, question, monkeypatch):
+    xai.sim.script.language(script.bad_key(), times=1)
+    client, failed = xai.client(), xai.ledger.failed
+    request = client._request(question, xai.account, 0)
+
+    def and_another_task_claims(*args, **kwargs):
+        failed(*args, **kwargs)
+        assert xai.ledger.claim(request).ours
+
+    monkeypatch.setattr(xai.ledger, "failed", and_another_task_claims)
+    with pytest.raises(BadKeyError):
+        client.ask(question, xai.account)
+    assert xai.ledger.submitting(request.key).ours
 
 
 def test_somebody_elses_question_is_waited_for(xai, question):
