@@ -126,6 +126,7 @@ class UnluckyApi:
     """Replicate as the engines use it, with no network: what becomes of a prediction is luck."""
 
     patience = Patience()
+    clock_ahead_s = 0.0
 
     def __init__(self, luck):
         self._luck = luck
@@ -139,6 +140,9 @@ class UnluckyApi:
 
     async def safely(self, ask, *, deadline_s=None):
         return await ask()
+
+    async def learn_time(self):
+        """It is told."""
 
     async def upload(self, file, content_type):
         return "https://files/one"

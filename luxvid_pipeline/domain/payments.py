@@ -192,7 +192,8 @@ class Payment:
         reserved_usd: Held against the budgets until the cost is known.
         cost_usd: What it cost; None until known.
         prediction_id: The vendor's id; empty before ``submitted``.
-        sending_since: When ``submitting`` was written (UTC).
+        sending_since: When ``submitting`` was written (UTC), by the clock of the machine that wrote it.
+        clock_ahead_s: By how many seconds that clock was ahead of the vendor's then; None where nobody knew.
         result: Name of the result on the shelf; empty before ``delivered``.
         sha256: Hash of the result.
         metrics: What the vendor reported (seconds, tokens).
@@ -213,6 +214,7 @@ class Payment:
     cost_usd: Decimal | None = None
     prediction_id: str = ""
     sending_since: datetime | None = None
+    clock_ahead_s: float | None = None
     result: str = ""
     sha256: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -259,8 +261,8 @@ class Ledger(Protocol):
         """Return those of the vendor's ids that stand on a row, of any request and any attempt."""
         ...
 
-    def submitting(self, key: str) -> Payment:
-        """Write down that the request is about to leave."""
+    def submitting(self, key: str, *, clock_ahead_s: float | None = None) -> Payment:
+        """Write down that the request is about to leave, and how far our clock is ahead of the vendor's, if known."""
         ...
 
     def not_sent(self, key: str, reason: str) -> Payment:

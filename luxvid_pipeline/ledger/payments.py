@@ -39,8 +39,8 @@ LEASE = timedelta(seconds=200)
 
 _UNDER_WAY = tuple(state.value for state in UNDER_WAY)
 
-_HELD = "held"
-"""Where among a row's metrics a short result lies that is not on the shelf yet, so that old tables hold it too."""
+_HELD, _AHEAD = "held", "clock_ahead_s"
+"""What stands among a row's metrics only while it is under way, so that old tables hold it too; see ``Payment``."""
 
 
 class Decision(StrEnum):
@@ -255,9 +255,10 @@ class SqlLedger:
 
     # Steps
 
-    def submitting(self, key: str) -> Payment:
-        """Write down that the request is about to leave."""
-        return self._step(key, PaymentState.SUBMITTING, sending_since=to_text(self._clock()))
+    def submitting(self, key: str, *, clock_ahead_s: float | None = None) -> Payment:
+        """Write down that the request is about to leave, and how far our clock is ahead of the vendor's, if known."""
+        known = {} if clock_ahead_s is None else {_AHEAD: clock_ahead_s}
+        return self._step(key, PaymentState.SUBMITTING, sending_since=to_text(self._clock()), metrics=_as_json(known))
 
     def not_sent(self, key: str, reason: str) -> Payment:
         """Write down that it certainly never reached the vendor: back to ``reserved``, still ours."""
@@ -525,7 +526,7 @@ class SqlLedger:
         now, owner = self._clock(), str(self._process())
         values = {"owner": owner, "lease_until": to_text(now + LEASE), **values, "updated_at": to_text(now)}
         if values.get("state") in (PaymentState.DELIVERED, PaymentState.FAILED):
-            values["metrics"] = _as_json(_without_held(json.loads(row.metrics)))
+            values["metrics"] = _as_json(_vendors(json.loads(row.metrics)))
         changed = connection.execute(sa.update(payments).where(_is(row)).values(values).returning(payments)).one()
         self._record(connection, changed, what, by=by or owner)
         return changed
@@ -590,7 +591,8 @@ class SqlLedger:
             sending_since=None if row.sending_since is None else datetime.fromisoformat(row.sending_since),
             result=row.result,
             sha256=row.sha256,
-            metrics=_without_held(metrics),
+            clock_ahead_s=metrics.get(_AHEAD),
+            metrics=_vendors(metrics),
             held=metrics.get(_HELD, ""),
             reason=row.reason,
         )
@@ -600,8 +602,9 @@ def _as_json(metrics: Mapping[str, Any]) -> str:
     return json.dumps(dict(metrics), sort_keys=True, default=str)
 
 
-def _without_held(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in metrics.items() if name != _HELD}
+def _vendors(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the vendor reported, without what we keep beside it."""
+    return {name: value for name, value in metrics.items() if name not in (_HELD, _AHEAD)}
 
 
 def _latest(connection: sa.Connection, key: str, *, lock: bool = True) -> sa.Row[Any] | None:

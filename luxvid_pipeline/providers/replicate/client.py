@@ -29,7 +29,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
@@ -49,6 +49,8 @@ _Result = TypeVar("_Result")
 _FILE_ID = re.compile(r"/v1/files/([\w-]+)$")
 _LARGEST_DOWNLOAD = 2 << 30
 _PAGES = 20
+# Two clocks of one machine differ by no more, unless one was set or stood still while the machine slept.
+_CLOCK_SET_S = 2.0
 # Anything shorter is no key, and might be a word of the answer.
 _SHORTEST_KEY = 8
 
@@ -211,16 +213,42 @@ class _Exchange:
 _exchange: ContextVar[_Exchange | None] = ContextVar("replicate_exchange", default=None)
 
 
+class _VendorClock:
+    """How far our clock is ahead of the vendor's, as any of its answers to this process told."""
+
+    def __init__(self, time: Timekeeper) -> None:
+        self._time = time
+        self._heard: tuple[timedelta, datetime, float] | None = None
+        self.is_silent = False
+        """Whether it answered and did not tell."""
+
+    def hear(self, headers: httpx.Headers) -> None:
+        """Take note of an answer."""
+        try:
+            said = parsedate_to_datetime(headers["Date"])
+            now = self._time.now()
+            self._heard = now - said, now, self._time.monotonic()
+        except (KeyError, ValueError, TypeError):  # no Date, or one that is none
+            self.is_silent = self._heard is None
+
+    @property
+    def ahead_s(self) -> float | None:
+        """Seconds; None where nobody told, or our clock was set, or stood still, since somebody did."""
+        if self._heard is None:
+            return None
+        ahead, then, mono = self._heard
+        set_by_s = (self._time.now() - then).total_seconds() - (self._time.monotonic() - mono)
+        return ahead.total_seconds() if abs(set_by_s) < _CLOCK_SET_S else None
+
+
 class _GuardedTransport(httpx.AsyncBaseTransport):
     """Timeouts, extra headers, failures as ``VendorFailureError``, answers as they came but for the key in them."""
 
-    def __init__(self, wrapped: httpx.AsyncBaseTransport, patience: Patience, token: str, time: Timekeeper) -> None:
+    def __init__(self, wrapped: httpx.AsyncBaseTransport, patience: Patience, token: str, clock: _VendorClock) -> None:
         self._wrapped = wrapped
         self._patience = patience
         self._token = token
-        self._time = time
-        self.ahead_s = 0.0
-        """By how much our clock was ahead of the vendor's when it last answered."""
+        self._clock = clock
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         exchange = _exchange.get() or _Exchange(self._patience.read_s)
@@ -233,9 +261,7 @@ class _GuardedTransport(httpx.AsyncBaseTransport):
                 body = self._without_key(await response.aread())
         except (TimeoutError, httpx.HTTPError) as error:
             raise _unreachable(error) from error
-        with suppress(ValueError, TypeError):  # no Date, or one that is none
-            said = parsedate_to_datetime(response.headers["Date"])
-            self.ahead_s = (self._time.now() - said).total_seconds()
+        self._clock.hear(response.headers)
         if response.status_code >= 400:
             raise http_failure(response.status_code, response.headers, body)
         exchange.body = body
@@ -289,6 +315,7 @@ class ReplicateApi:
         self._transport = transport or _plain_transport
         self._delivery_transport = delivery_transport or _plain_transport
         self._open: _Open | None = None
+        self._clock = _VendorClock(self.time)
 
     def __repr__(self) -> str:
         return f"ReplicateApi(base_url={self._base_url!r})"
@@ -306,8 +333,9 @@ class ReplicateApi:
             transport=self._transport,
             delivery_transport=self._delivery_transport,
         )
+        copy._clock = self._clock
         async with AsyncExitStack() as stack:
-            guard = _GuardedTransport(self._transport(), self.patience, self._token, self.time)
+            guard = _GuardedTransport(self._transport(), self.patience, self._token, self._clock)
             stack.push_async_callback(guard.aclose)
             plain = await stack.enter_async_context(
                 httpx.AsyncClient(
@@ -328,7 +356,7 @@ class ReplicateApi:
                 )
             )
             client = Client(api_token=self._token, base_url=self._base_url, transport=guard)
-            copy._open = _Open(client, plain, delivery, guard)
+            copy._open = _Open(client, plain, delivery)
             yield copy
 
     async def create(
@@ -359,9 +387,15 @@ class ReplicateApi:
         return read_prediction(await self._ask(self._opened.client.predictions.async_cancel(prediction_id)))
 
     @property
-    def clock_ahead_s(self) -> float:
-        """By how many seconds our clock is ahead of the vendor's, as its last answer told; 0 before the first."""
-        return self._opened.guard.ahead_s
+    def clock_ahead_s(self) -> float | None:
+        """By how many seconds our clock is ahead of the vendor's, as its last answer told; None where nobody knows."""
+        return self._clock.ahead_s
+
+    async def learn_time(self) -> None:
+        """Have ``clock_ahead_s`` known if that can be: where no answer has told it, something free is asked, once."""
+        if self.clock_ahead_s is None and not self._clock.is_silent:
+            with suppress(VendorFailureError):  # who refuses tells the time as well
+                await self._ask(self._opened.plain.get("/v1/account"))
 
     async def recent(self, since: datetime) -> list[Prediction]:
         """Return every prediction created since a time, the newest first.
@@ -523,7 +557,6 @@ class _Open:
     client: Client
     plain: httpx.AsyncClient
     delivery: httpx.AsyncClient
-    guard: _GuardedTransport
 
 
 class _Fetch:

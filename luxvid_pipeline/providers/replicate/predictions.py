@@ -445,6 +445,8 @@ class _Case:
     async def _sent(self, given: Mapping[str, Any], gate: FirstAlone) -> str:
         tries = 0
         ends = self._time.monotonic() + self._patience.queue_s
+        # Should nobody hear its answer, the vendor's list is read from this moment on by the vendor's clock.
+        await self._api.learn_time()
         while True:
             await self._desk.limits.wait(CREATE_BUCKET, deadline_s=max(0.0, ends - self._time.monotonic()))
             payment = await self._announced()
@@ -466,7 +468,7 @@ class _Case:
     async def _announced(self) -> Payment:
         """Write down that it is about to leave; cancelled in this moment, that it did not."""
         try:
-            return await _step(self._ledger.submitting, self._key)
+            return await _step(self._ledger.submitting, self._key, clock_ahead_s=self._api.clock_ahead_s)
         except asyncio.CancelledError:
             await self._not_sent_after_all()
             raise
@@ -534,17 +536,20 @@ class _Case:
             VendorFailureError: The list cannot be had; the row stays ``submitting``.
         """
         sent_at = payment.sending_since or self._time.now()
+        await self._api.learn_time()
         if given is not None and self._posted_at is not None:
             gone_s = self._time.monotonic() - self._posted_at
         else:
             # Of what another process sent only the wall clock tells, and that may have been set since: hence the bound.
             gone_s = (self._time.now() - sent_at).total_seconds()
+            if payment.clock_ahead_s is not None and self._api.clock_ahead_s is not None:
+                gone_s += payment.clock_ahead_s - self._api.clock_ahead_s
         whole_s = self._patience.take_up_s + self._patience.settle_s
         sure_at = self._time.monotonic() + min(whole_s, whole_s - gone_s)
         empty_looks = 0
         while True:
             looked_at = self._time.monotonic()
-            found, doubtful = await self._candidates(self._since(sent_at), given)
+            found, doubtful = await self._candidates(self._since(sent_at, payment.clock_ahead_s), given)
             if found:
                 return _best(found, sent_at)
             if doubtful:
@@ -561,16 +566,18 @@ class _Case:
                 return None
             await self._time.sleep(max(0.2, self._patience.settle_s / 2))
 
-    def _since(self, sent_at: datetime) -> datetime:
+    def _since(self, sent_at: datetime, ahead_s: float | None) -> datetime:
         """The earliest moment, by the vendor's clock, at which it may have taken a request that left at a time of ours.
 
-        Our clock may be ahead of the vendor's, as its answers tell. One that has been set back since tells nothing any
-        more: then all is looked through of which the vendor still has the input.
+        Our clock may have been ahead of the vendor's then. Where nobody knew that, it is taken to be so still; one that
+        has been set back since tells nothing any more: then all is looked through of which the vendor has the input.
         """
         now = self._time.now()
-        if sent_at > now + timedelta(seconds=self._patience.skew_s):
-            sent_at = now - _INPUT_KEPT
-        return sent_at - timedelta(seconds=self._patience.skew_s + max(0.0, self._api.clock_ahead_s))
+        if ahead_s is None:
+            ahead_s = max(0.0, self._api.clock_ahead_s or 0.0)
+            if sent_at > now + timedelta(seconds=self._patience.skew_s):
+                sent_at = now - _INPUT_KEPT
+        return sent_at - timedelta(seconds=self._patience.skew_s + ahead_s)
 
     async def _candidates(self, since: datetime, given: Mapping[str, Any] | None) -> tuple[list[Prediction], list[str]]:
         """Predictions that are this request, and ids of those that may be.

@@ -382,6 +382,45 @@ def test_a_clock_that_is_wrong_pays_for_nothing_twice(sim, photo, tmp_path, then
     assert sim.counters()["accepted"] == 1
 
 
+def _without_files(order):
+    """The same order with nothing to upload: sending it is the first that the vendor hears of the process."""
+    given = {name: value for name, value in order.request.input.items() if value not in order.files}
+    return replace(order, request=replace(order.request, input=given), files={})
+
+
+@pytest.mark.parametrize("prepared", [pytest.param(lambda order: order, id="uploads"), _without_files])
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), -timedelta(minutes=10), timedelta(0)])
+def test_what_was_sent_by_a_wrong_clock_is_found_long_after_it_was_put_right(sim, photo, tmp_path, prepared, ahead):
+    order, desk = prepared(veo_order(photo)), _desk_with_a_clock(sim.base_url, tmp_path, ahead)
+    desk.api.patience = replace(NO_PATIENCE, safe_s=0.05)
+    ago = timedelta(minutes=15)
+    desk.ledger = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: datetime.now(UTC) + ahead - ago)
+    sim.script.on("create", script.late(0.0, drop=True), nth=1)
+    sim.script.on("list", script.html(500), times=None)
+    with pytest.raises(ResultWaitsError):
+        run(order, desk)
+    assert row(desk, order).clock_ahead_s == pytest.approx(ahead.total_seconds(), abs=5)
+    assert row(desk, order).metrics == {}
+    sim.script.clear()
+    sim.age(ago.total_seconds())
+    assert run(order, desk_for(sim.base_url, tmp_path)).requests == 0
+    assert sim.counters()["accepted"] == 1
+
+
+@pytest.mark.parametrize("when", ["nobody told", "it was told", "the clock was set since"])
+def test_the_vendors_time_is_asked_for_once_where_no_answer_has_told_it(sim, photo, tmp_path, when):
+    offset = [timedelta(0)]
+    timekeeper = Timekeeper(now=lambda: datetime.now(UTC) + offset[0])
+    desk, order = desk_for(sim.base_url, tmp_path, timekeeper=timekeeper), veo_order(photo)
+    if when != "nobody told":
+        run(order, desk)
+    if when == "the clock was set since":
+        offset[0] = HOURS
+    for prompt in ("waves", "wind"):
+        run(_without_files(veo_order(photo, prompt)), desk)
+    assert sim.counts["other"] == (when != "it was told")
+
+
 @pytest.mark.parametrize("finished", [False, True])
 def test_an_id_that_the_vendor_does_not_know_is_left_to_a_person(sim, photo, tmp_path, finished):
     desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
@@ -432,18 +471,22 @@ def test_a_dead_process_s_request_that_is_taken_up_late_is_followed_and_not_sent
 
 
 @pytest.mark.parametrize(
-    ("ago", "waits"),
+    ("ago", "ahead_s", "waits"),
     [
-        pytest.param(timedelta(0), True, id="just-sent"),
-        pytest.param(timedelta(hours=1), False, id="sent-an-hour-ago"),
-        pytest.param(timedelta(days=-1), True, id="sent-by-a-clock-that-was-ahead"),
+        pytest.param(timedelta(0), None, True, id="just-sent"),
+        pytest.param(timedelta(hours=1), None, False, id="sent-an-hour-ago"),
+        pytest.param(timedelta(days=-1), None, True, id="sent-by-a-clock-that-was-ahead"),
+        pytest.param(timedelta(hours=1), -3600.0, True, id="just-sent-by-a-clock-known-to-be-behind"),
+        pytest.param(timedelta(0), 3600.0, False, id="sent-an-hour-ago-by-a-clock-known-to-be-ahead"),
     ],
 )
-def test_an_empty_list_is_believed_once_the_request_can_no_longer_be_under_way(sim, photo, tmp_path, ago, waits):
+def test_an_empty_list_is_believed_once_the_request_can_no_longer_be_under_way(
+    sim, photo, tmp_path, ago, ahead_s, waits
+):
     desk, order = desk_for(sim.base_url, tmp_path, patience=LATE), veo_order(photo)
     then = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: datetime.now(UTC) - ago)
     then.claim(order.request)
-    then.submitting(order.request.key)
+    then.submitting(order.request.key, clock_ahead_s=ahead_s)
     then.let_go([order.request.key])
     began = time.monotonic()
 
