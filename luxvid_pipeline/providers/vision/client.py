@@ -21,6 +21,7 @@ from luxvid_pipeline.domain.errors import (
     InvalidRequestError,
     LedgerError,
     ProviderError,
+    ResultWaitsError,
     RetryableProviderError,
     SettingsError,
     StorageError,
@@ -173,6 +174,7 @@ class VisionClient:
             UnusableAnswerError: It answered, was paid, and the answer is cut off or no JSON.
             ContentRefusedError, NoCreditError, BadKeyError, InvalidRequestError: See ``failures.py``.
             RetryableProviderError: It could not be had within the deadline.
+            ResultWaitsError: Somebody else asks the same, and has not heard the answer by the deadline.
             UnknownPaymentError: A person has to decide about an earlier try.
             StorageError: There is no room for an answer and nothing was sent, or none for the one that was paid and
                 waits in the ledger's row for the next call.
@@ -257,7 +259,13 @@ class VisionClient:
             )
         if payment.state is PaymentState.FAILED:
             raise self._error(failure_named(payment.reason) or STRANGE, payment.reason.partition(": ")[2])
-        self._pause(_LOOK_AGAIN_S, deadline, "somebody else is asking the same and has not finished")
+        if time.monotonic() + _LOOK_AGAIN_S >= deadline:
+            # It may be paid for there: no other engine is asked for it here.
+            raise ResultWaitsError(
+                f"{self.engine}: another process has been asking the same for too long ({payment.state}); run it "
+                "again, or end that process"
+            )
+        self._wait(_LOOK_AGAIN_S)
 
     def _go_on(
         self, payment: Payment, question: Question, deadline: float

@@ -19,10 +19,12 @@ from luxvid_pipeline.domain.errors import (
     ContentRefusedError,
     InvalidRequestError,
     NoCreditError,
+    ResultWaitsError,
     RetryableProviderError,
     SettingsError,
     StorageError,
 )
+from luxvid_pipeline.domain.fallback import moves_on
 from luxvid_pipeline.domain.payments import FREE, Account
 from luxvid_pipeline.ledger.payments import SqlLedger
 from luxvid_pipeline.ledger.processes import Process
@@ -357,8 +359,9 @@ def test_who_gives_up_waiting_does_not_take_the_claim_from_whom_it_waited_for(xa
     request = xai.client()._request(question, xai.account, 0)
     xai.ledger.claim(request)  # As another task of this process would.
     xai.ledger.submitting(request.key)
-    with pytest.raises(RetryableProviderError, match="somebody else is asking the same"):
+    with pytest.raises(ResultWaitsError, match=r"another process .* \(submitting\); run it again") as raised:
         xai.client(deadline_s=0.1).ask(question, xai.account)
+    assert not moves_on(raised.value), "another engine would be paid for what is paid for here"
     assert xai.ledger.finished(request.key, Decimal("0.01"), {}).ours
     assert xai.sent == 0
 
