@@ -11,8 +11,10 @@ import base64
 import json
 import math
 import re
+import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -38,6 +40,8 @@ BASE_URLS: Mapping[str, str] = {"xai": "https://api.x.ai/v1", "openai": "https:/
 
 _MOST_BYTES = 8 * 1024 * 1024
 _CONNECT_S = 10.0
+# Beyond the deadline, for whoever keeps to it to say what was wrong.
+_GRACE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +99,22 @@ class ChatWire:
             by: Until when on ``time.monotonic`` to wait for the end of the reply.
         """
         left_s = max(0.1, by - time.monotonic())
+        heard: Future[Reply] = Future()
+
+        def listen() -> None:
+            try:
+                heard.set_result(self._send(question, by, left_s))
+            except BaseException as error:
+                heard.set_exception(error)
+
+        # Time limits of the package hold for each read: headers, or the body of an error, that drip in never end.
+        threading.Thread(target=listen, name="asking", daemon=True).start()
+        try:
+            return heard.result(left_s + _GRACE_S)
+        except TimeoutError:
+            return Reply(failure=NOT_HEARD, words=f"its answer was not complete after {left_s:.0f} s")
+
+    def _send(self, question: Question, by: float, left_s: float) -> Reply:
         effort = effort_of(self._model)
         extra: dict[str, Any] = {} if effort is None else {"reasoning_effort": effort}
         create = cast("Any", self._openai.chat.completions.with_streaming_response.create)

@@ -196,8 +196,17 @@ def test_a_lost_answer_is_not_asked_for_again_when_hardly_any_time_is_left(xai, 
     assert xai.states() == ["failed"]
 
 
-@pytest.fixture
-def dripping():
+LONG = b"Content-Type: application/json\r\nContent-Length: 9999\r\n\r\n"
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(b"HTTP/1.1 200 OK\r\n" + LONG, id="answer"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Long: ", id="headers"),
+        pytest.param(b"HTTP/1.1 502 Bad Gateway\r\n" + LONG, id="error"),
+    ]
+)
+def dripping(request):
     """A server that sends one byte of its answer at a time, for ever."""
     listening = socket.create_server(("127.0.0.1", 0))
     done = threading.Event()
@@ -206,7 +215,7 @@ def dripping():
         connection, _ = listening.accept()
         with connection, contextlib.suppress(OSError):
             connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n")
+            connection.sendall(request.param)
             while not done.wait(0.02):
                 connection.sendall(b" ")
 
