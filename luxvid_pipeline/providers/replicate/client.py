@@ -171,7 +171,7 @@ def read_prediction(body: Mapping[str, Any]) -> Prediction:
     Raises:
         VendorFailureError: It has no id or status.
     """
-    identity, status = body.get("id"), body.get("status")
+    identity, status, error = body.get("id"), body.get("status"), body.get("error")
     if not isinstance(identity, str) or not identity or not isinstance(status, str):
         raise VendorFailureError(Kind.UNAVAILABLE, "the answer holds no prediction")
     return Prediction(
@@ -179,14 +179,18 @@ def read_prediction(body: Mapping[str, Any]) -> Prediction:
         model=str(body.get("model") or ""),
         version=str(body.get("version") or ""),
         status=status,
-        input=body.get("input") or {},
+        input=_mapping(body.get("input")),
         output=body.get("output"),
-        error=body.get("error"),
-        metrics=body.get("metrics") or {},
+        error=None if error is None else error if isinstance(error, str) else json.dumps(error),
+        metrics=_mapping(body.get("metrics")),
         created_at=read_time(body.get("created_at")),
         started=bool(body.get("started_at")) or status in {"processing", "succeeded"},
         data_removed=bool(body.get("data_removed")),
     )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def read_time(text: object) -> datetime | None:

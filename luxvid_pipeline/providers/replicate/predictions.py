@@ -17,6 +17,8 @@ connection and a dead process do not stop the vendor from carrying out later wha
 
 import asyncio
 import contextlib
+import errno
+import os
 import tempfile
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -67,6 +69,8 @@ _BILLED = ("video_output_duration_seconds", "video_output_count", "image_output_
 _IN_TRANSIT = frozenset({PaymentState.SUBMITTING, PaymentState.SUBMITTED, PaymentState.FINISHED})
 _INPUT_KEPT = timedelta(hours=1)
 """So long the vendor keeps what was asked of it."""
+
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES})
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -215,6 +219,16 @@ class Desk:
 
 _in_hand: set[str] = set()
 _in_hand_lock = threading.Lock()
+
+
+def _empty_handed() -> None:
+    """A forked child has none of its parent's tasks: what they hold would never be put down there."""
+    global _in_hand_lock  # noqa: PLW0603 - a thread that is not there may have held it
+    _in_hand_lock = threading.Lock()
+    _in_hand.clear()
+
+
+os.register_at_fork(after_in_child=_empty_handed)
 
 
 @asynccontextmanager
@@ -543,7 +557,7 @@ class _Case:
             # Of what another process sent only the wall clock tells, and that may have been set since: hence the bound.
             gone_s = (self._time.now() - sent_at).total_seconds()
             if payment.clock_ahead_s is not None and self._api.clock_ahead_s is not None:
-                gone_s += payment.clock_ahead_s - self._api.clock_ahead_s
+                gone_s += min(0.0, payment.clock_ahead_s - self._api.clock_ahead_s)
         whole_s = self._patience.take_up_s + self._patience.settle_s
         sure_at = self._time.monotonic() + min(whole_s, whole_s - gone_s)
         empty_looks = 0
@@ -571,13 +585,14 @@ class _Case:
 
         Our clock may have been ahead of the vendor's then. Where nobody knew that, it is taken to be so still; one that
         has been set back since tells nothing any more: then all is looked through of which the vendor has the input.
+        Looking through more than is needed does no harm, so nothing is made of a clock that was behind.
         """
         now = self._time.now()
         if ahead_s is None:
-            ahead_s = max(0.0, self._api.clock_ahead_s or 0.0)
+            ahead_s = self._api.clock_ahead_s or 0.0
             if sent_at > now + timedelta(seconds=self._patience.skew_s):
                 sent_at = now - _INPUT_KEPT
-        return sent_at - timedelta(seconds=self._patience.skew_s + ahead_s)
+        return sent_at - timedelta(seconds=self._patience.skew_s + max(0.0, ahead_s))
 
     async def _candidates(self, since: datetime, given: Mapping[str, Any] | None) -> tuple[list[Prediction], list[str]]:
         """Predictions that are this request, and ids of those that may be.
@@ -607,12 +622,15 @@ class _Case:
         return found, doubtful
 
     async def _same_input(self, asked: Mapping[str, Any], seen: Mapping[str, Any]) -> bool | None:
-        """Whether an input is the one asked for; None if that cannot be told."""
-        if asked.keys() != seen.keys():
-            return False
-        unclear = False
+        """Whether an input is the one asked for; None if that cannot be told.
+
+        A vendor that shows more than it was given, as defaults, or less, is no reason to send it again.
+        """
+        unclear = asked.keys() != seen.keys()
         files: list[tuple[str, Any]] = []
         for name, value in asked.items():
+            if name not in seen:
+                continue
             if _is_file(value):
                 files += _paired(value, seen[name])
             elif value != seen[name]:
@@ -771,6 +789,11 @@ class _Case:
                 await self._api.download(url, file, kinds=self._order.kinds)
                 await _step(self._order.check, file)
         except MediaError as error:
+            if _is_ours(error):
+                raise StorageError(
+                    f"{self._order.doing}: it is paid for and cannot be looked at here ({error}); run it again within "
+                    "the hour, it is not bought again"
+                ) from error
             raise await self._failed(VendorFailureError(Kind.BAD_FILE, str(error)), cost) from error
         except VendorFailureError as failure:
             if failure.kind is Kind.NOT_FOUND:
@@ -898,6 +921,11 @@ async def _step(
         if not work.cancelled():
             work.exception()
         raise
+
+
+def _is_ours(error: BaseException | None) -> bool:
+    """Whether a file could not be looked at because of this machine, whatever is in it."""
+    return error is not None and (getattr(error, "errno", None) in _OURS or _is_ours(error.__cause__))
 
 
 def _is_file(value: object) -> bool:
