@@ -4,6 +4,7 @@ Belongs here: the one table of that decision, and how a change of engine is word
 Does not belong here: running a chain (``providers/chains.py``), telling failures apart (each vendor's ``failures.py``).
 """
 
+import errno
 from dataclasses import dataclass
 
 from luxvid_pipeline.domain.errors import (
@@ -74,9 +75,29 @@ def fallback_rule(error: Exception) -> FallbackRule | None:
     return next((rule for rule in FALLBACK_RULES if isinstance(error, rule.error)), None)
 
 
+_OF_THIS_MACHINE = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES}
+)
+"""No file handle left, no room, a disk that fails or may not be written."""
+
+
+def is_of_this_machine(error: MediaError) -> bool:
+    """Return whether a file could not be read or written for a reason of this machine's, whatever is in it."""
+    cause: BaseException | None = error
+    while cause is not None and getattr(cause, "errno", None) not in _OF_THIS_MACHINE:
+        cause = cause.__cause__
+    return cause is not None
+
+
 def moves_on(error: Exception) -> bool:
-    """Return whether the next engine of a chain tries after this failure."""
+    """Return whether the next engine of a chain tries after this failure.
+
+    It does not where this machine could do nothing with what the engine gave: that may be paid for, and the next one's
+    would fare no better.
+    """
     rule = fallback_rule(error)
+    if isinstance(error, MediaError) and is_of_this_machine(error):
+        return False
     return rule is not None and rule.moves_on
 
 

@@ -17,7 +17,6 @@ connection and a dead process do not stop the vendor from carrying out later wha
 
 import asyncio
 import contextlib
-import errno
 import os
 import tempfile
 import threading
@@ -42,6 +41,7 @@ from luxvid_pipeline.domain.errors import (
     ResultWaitsError,
     StorageError,
 )
+from luxvid_pipeline.domain.fallback import is_of_this_machine
 from luxvid_pipeline.domain.payments import (
     ZERO_USD,
     Ledger,
@@ -69,8 +69,6 @@ _BILLED = ("video_output_duration_seconds", "video_output_count", "image_output_
 _IN_TRANSIT = frozenset({PaymentState.SUBMITTING, PaymentState.SUBMITTED, PaymentState.FINISHED})
 _INPUT_KEPT = timedelta(hours=1)
 """So long the vendor keeps what was asked of it."""
-
-_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES})
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -789,7 +787,7 @@ class _Case:
                 await self._api.download(url, file, kinds=self._order.kinds)
                 await _step(self._order.check, file)
         except MediaError as error:
-            if _is_ours(error):
+            if is_of_this_machine(error):
                 raise StorageError(
                     f"{self._order.doing}: it is paid for and cannot be looked at here ({error}); run it again within "
                     "the hour, it is not bought again"
@@ -921,11 +919,6 @@ async def _step(
         if not work.cancelled():
             work.exception()
         raise
-
-
-def _is_ours(error: BaseException | None) -> bool:
-    """Whether a file could not be looked at because of this machine, whatever is in it."""
-    return error is not None and (getattr(error, "errno", None) in _OURS or _is_ours(error.__cause__))
 
 
 def _is_file(value: object) -> bool:

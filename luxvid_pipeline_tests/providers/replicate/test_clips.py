@@ -4,18 +4,20 @@ import asyncio
 import hashlib
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from cachetools import LRUCache, cached
 from PIL import Image
 
-from luxvid_pipeline.domain.errors import InvalidRequestError
+from luxvid_pipeline.domain.errors import InvalidRequestError, MediaError
 from luxvid_pipeline.domain.film_format import FilmFormat
 from luxvid_pipeline.domain.payments import Account
 from luxvid_pipeline.domain.photos import PhotoRecord, Verdict, WorkingPhoto
 from luxvid_pipeline.domain.ports import ClipRequest
 from luxvid_pipeline.domain.storyboard import Shot
 from luxvid_pipeline.media.probe import probe_video
+from luxvid_pipeline.providers.chains import ClipChain
 from luxvid_pipeline.providers.replicate import photos as photos_as_sent
 from luxvid_pipeline.providers.replicate.clips import ReplicateClips
 from luxvid_pipeline.providers.replicate.photos import frame_photo
@@ -104,6 +106,18 @@ def test_a_pair_becomes_a_silent_clip_in_the_films_format(sim, photos, tmp_path,
     assert engine.notes["first_frame_ssim"] > 0.5
     assert engine.notes["last_frame_ssim"] > 0.5
     assert not sim.token_reached_delivery
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_clip_that_a_full_disk_does_not_take_is_not_bought_from_the_next_engine(sim, photos, tmp_path):
+    desk, clip = desk_for(sim.base_url, tmp_path), tmp_path / "clip.mp4"
+    chain = ClipChain([ReplicateClips(model, desk) for model in ("google/veo-3.1-fast", "minimax/hailuo-02")])
+    clip.symlink_to("/dev/full")
+    with pytest.raises(MediaError, match="the disk is full"):
+        shoot(chain, request_for(photos), clip)
+    assert sim.counters()["accepted"] == 1
+    assert shoot(chain, request_for(photos), clip).name == "google/veo-3.1-fast"
+    assert sim.counters()["accepted"] == 1
 
 
 def test_a_model_without_last_frame_uses_the_first_photo_and_says_so(sim, photos, tmp_path):
