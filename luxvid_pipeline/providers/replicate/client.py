@@ -231,7 +231,7 @@ class _VendorClock:
         try:
             said = parsedate_to_datetime(headers["Date"])
             now = self._time.now()
-            self._heard = now - said, now, self._time.monotonic()
+            self._heard, self.is_silent = (now - said, now, self._time.monotonic()), False
         except (KeyError, ValueError, TypeError):  # no Date, or one that is none
             self.is_silent = self._heard is None
 

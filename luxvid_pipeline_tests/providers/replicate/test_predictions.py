@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -33,7 +34,7 @@ from luxvid_pipeline.domain.payments import Account, PaymentState
 from luxvid_pipeline.ledger.payments import Decision, SqlLedger
 from luxvid_pipeline.ledger.processes import Process
 from luxvid_pipeline.providers.replicate import predictions
-from luxvid_pipeline.providers.replicate.client import Patience, Timekeeper, read_prediction
+from luxvid_pipeline.providers.replicate.client import Patience, ReplicateApi, Timekeeper, read_prediction
 from luxvid_pipeline.providers.replicate.failures import VendorFailureError, prediction_failure
 from luxvid_pipeline.providers.replicate.predictions import deliver
 from luxvid_pipeline_tests.forks import in_another_process
@@ -473,6 +474,38 @@ def test_the_vendors_time_is_asked_for_once_where_no_answer_has_told_it(sim, pho
     for prompt in ("waves", "wind"):
         run(_without_files(veo_order(photo, prompt)), desk)
     assert sim.counts["other"] == (when != "it was told")
+
+
+@pytest.mark.parametrize(
+    ("date", "ahead_s"),
+    [
+        pytest.param(None, None, id="never-told"),
+        pytest.param("at noon", None, id="no-date"),
+        pytest.param("Sun, 29 Nov 2026 12:00:00 GMT", 600.0, id="told"),
+        pytest.param("Sun, 29 Nov 2026 12:00:00 -0000", None, id="of-no-zone"),
+    ],
+)
+def test_a_vendor_that_does_not_tell_the_time_is_asked_once(date, ahead_s):
+    seen = []
+
+    def answer(request):
+        seen.append(request.url.path)
+        return httpx.Response(401, headers={} if date is None else {"Date": date})
+
+    noon = datetime(2026, 11, 29, 12, 10, tzinfo=UTC)
+    api = ReplicateApi(
+        KEY,
+        timekeeper=Timekeeper(now=lambda: noon, monotonic=lambda: 0.0),
+        transport=lambda: httpx.MockTransport(answer),
+    )
+
+    async def ask():
+        for _ in range(2):
+            async with api.session() as session:
+                await session.learn_time()
+        return api.clock_ahead_s
+
+    assert (asyncio.run(ask()), seen) == (ahead_s, ["/v1/account"])
 
 
 @pytest.mark.parametrize("finished", [False, True])
