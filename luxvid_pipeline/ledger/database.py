@@ -30,6 +30,14 @@ _WRITING = "luxvid_writing"
 # Parameters of an address that are secrets: password, sslpassword, oauth_client_secret; a passfile is only a place.
 _SECRET = re.compile(r"pass(?!file)|pwd|secret|token", re.IGNORECASE)
 _HIDDEN = "hidden-by-luxvid"
+# A server that is gone without a word is missed after a minute; what the address says of these counts.
+_LINE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 
 _REMEDIES = (
     ("readonly", "it may only be read: give this user the right to write to it, and to its folder"),
@@ -39,6 +47,8 @@ _REMEDIES = (
     ("malformed", "the file is damaged: restore it from a backup, it says what was paid for"),
     ("unable to open", "it cannot be opened: check that its folder exists and may be written"),
     ("is locked", "another process has been writing to it for too long: see whether one hangs"),
+    ("lock timeout", "another process has been writing to it for too long: see whether one hangs"),
+    ("idle-in-transaction", "this process stood still while it wrote: run it again"),
     ("connection", "the server does not answer: check LUXVID_DATABASE_URL"),
 )
 
@@ -48,7 +58,8 @@ class Database:
 
     Args:
         url: ``sqlite:///folder/ledger.db`` or ``postgresql://user:password@host/name``.
-        busy_timeout_s: How long a transaction waits for those of other processes.
+        busy_timeout_s: How long a transaction waits for those of other processes; on Postgres, one whose process stands
+            still for twice as long is given up by the server.
     """
 
     def __init__(self, url: str, *, busy_timeout_s: float = 30.0):
@@ -125,12 +136,15 @@ class Database:
 
     def _new_engine(self) -> sa.Engine:
         if not self.is_sqlite:
+            line = {name: value for name, value in _LINE.items() if name not in self._url.query}
             try:
-                return sa.create_engine(self._url, hide_parameters=True, pool_pre_ping=True)
+                engine = sa.create_engine(self._url, hide_parameters=True, pool_pre_ping=True, connect_args=line)
             except ImportError as error:
                 raise LedgerError(
                     f"the ledger {self} needs the package {error.name}: pip install 'luxvid-pipeline[postgres]'"
                 ) from error
+            event.listen(engine, "begin", _bounded_postgres(self._busy_timeout_s))
+            return engine
         database = self._url.database or ""
         if not database.startswith("file:"):
             try:
@@ -275,6 +289,22 @@ def _queueing_sqlite(busy_timeout_s: float) -> Callable[[sa.Connection], None]:
                     return
         finally:
             sqlite.execute(f"PRAGMA busy_timeout = {int(busy_timeout_s * 1000)}")
+
+    return begin
+
+
+def _bounded_postgres(busy_timeout_s: float) -> Callable[[sa.Connection], None]:
+    """Return what bounds a transaction that will write: its waiting for others, and theirs for a process that stopped.
+
+    Postgres would wait for ever. For the one transaction only: the connection may be a pool's, and another's next.
+    """
+    wait_ms, idle_ms = int(busy_timeout_s * 1000), int(busy_timeout_s * 2000)
+
+    def begin(connection: sa.Connection) -> None:
+        if connection.get_execution_options().get(_WRITING):
+            connection.exec_driver_sql(
+                f"SET LOCAL lock_timeout = {wait_ms}; SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
+            )
 
     return begin
 

@@ -109,6 +109,34 @@ def test_a_forked_child_uses_connections_of_its_own(url):
     database.close()
 
 
+def test_whoever_waits_for_another_process_gives_up_and_says_so(url):
+    holding, waiting = Database(url), Database(url, busy_timeout_s=0.1)
+    with holding.writing(alone=True) as held:
+        held.execute(sa.update(versions).values(version=VERSION))
+        with pytest.raises(LedgerError, match="has been writing to it for too long"), waiting.writing(alone=True):
+            pass
+    with waiting.writing(alone=True) as connection:
+        assert connection.execute(sa.select(versions.c.version)).scalar() == VERSION
+    holding.close()
+    waiting.close()
+
+
+def test_a_process_that_stands_still_in_a_transaction_holds_nobody_up_for_long(postgres):
+    address = postgres.new_ledger()
+    stopped, waiting = Database(address, busy_timeout_s=0.1), Database(address)
+
+    def stand_still():
+        with stopped.writing(alone=True) as held:
+            with waiting.writing(alone=True) as connection:
+                connection.execute(sa.update(versions).values(version=VERSION))
+            held.execute(sa.select(versions.c.version))
+
+    with pytest.raises(LedgerError, match="stood still while it wrote: run it again"):
+        stand_still()
+    stopped.close()
+    waiting.close()
+
+
 # What can be wrong with a ledger
 
 
