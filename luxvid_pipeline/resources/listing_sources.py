@@ -10,10 +10,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luxvid_pipeline.domain.arrivals import Rejection, SeenFolder
+from luxvid_pipeline.domain.arrivals import Rejection, SeenFolder, plain_name
 from luxvid_pipeline.domain.errors import InputError, ListingError, ListingKeyError, StorageError
 from luxvid_pipeline.domain.keys import check_listing_key, listing_key_from_name
-from luxvid_pipeline.media.listing_folder import ListingFolder
+from luxvid_pipeline.media.file_samples import sample
+from luxvid_pipeline.media.listing_folder import ListingFolder, seen_files
 from luxvid_pipeline.media.remote_photos import AddressPolicy, RemotePhotos
 from luxvid_pipeline.resources.inbox import Inbox, LocalInbox, open_inbox
 from luxvid_pipeline.resources.settings import Settings
@@ -61,6 +62,9 @@ class ListingSources:
             listing: Listing key.
             folder: A local folder, or an address inside the inbox.
 
+        A copy of the folder is the same listing: rendered in a terminal, it may be dropped into the inbox as well, and
+        the other way round. Of the two, the one in the inbox is remembered.
+
         Raises:
             InputError: The key already belongs to another folder that still exists; one film never replaces another
                 because two folders have the same name.
@@ -70,14 +74,15 @@ class ListingSources:
         if earlier == place:
             return
         if earlier is not None and self._is_there(earlier):
+            if self._is_copy(place, earlier):
+                if not self._lies_in_inbox(earlier):
+                    self._remember(listing, place)
+                return
             raise InputError(
-                f"{place}: the listing key {listing!r} already belongs to {earlier}; pass --listing KEY, or set "
-                f"'listing:' in listing.yaml, to give this one its own"
+                f"{place}: the listing key {listing!r} already belongs to {earlier}; set another 'listing:' in "
+                "listing.yaml, or pass --listing KEY to 'luxvid render', to give this one its own"
             )
-        self._directory.mkdir(parents=True, exist_ok=True)
-        part = self._file(listing).with_suffix(".part")
-        part.write_text(json.dumps({"folder": place}))
-        part.replace(self._file(listing))
+        self._remember(listing, place)
 
     def forget(self, listing: str, folder: str) -> None:
         """Give a key back that a folder had before it took another one."""
@@ -169,6 +174,26 @@ class ListingSources:
         except StorageError:
             return True  # nobody can tell, so the key stays where it is
 
+    def _is_copy(self, place: str, earlier: str) -> bool:
+        """Whether two folders on this machine's disks hold the same files, not both in the inbox."""
+        if "://" in place + earlier or (self._lies_in_inbox(place) and self._lies_in_inbox(earlier)):
+            return False
+        try:
+            one, other = _samples(Path(place)), _samples(Path(earlier))
+        except OSError:
+            return False
+        return bool(one) and one == other
+
+    def _lies_in_inbox(self, place: str) -> bool:
+        inbox = self.inbox
+        return isinstance(inbox, LocalInbox) and Path(place).is_relative_to(inbox.root.resolve())
+
+    def _remember(self, listing: str, place: str) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        part = self._file(listing).with_suffix(".part")
+        part.write_text(json.dumps({"folder": place}))
+        part.replace(self._file(listing))
+
     def _registered(self, listing: str) -> str | None:
         try:
             return str(json.loads(self._file(listing).read_text())["folder"])
@@ -188,6 +213,14 @@ def _key_of(name: str) -> str | None:
         return listing_key_from_name(name)
     except ListingKeyError:
         return None
+
+
+def _samples(folder: Path) -> dict[str, str]:
+    """Return what a few blocks of each file tell; what is no file, such as a link, is nothing that can be compared."""
+    names = [file.name for file in seen_files(folder)]
+    if any((folder / name).is_symlink() or not (folder / name).is_file() for name in names):
+        return {}
+    return {plain_name(name): sample(folder / name)[0] for name in names}
 
 
 def _rejection_in(file: Path) -> Rejection | None:

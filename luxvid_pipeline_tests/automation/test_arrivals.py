@@ -20,6 +20,7 @@ from luxvid_pipeline.automation.arrivals import (
     new_listings_sensor,
 )
 from luxvid_pipeline.domain.arrivals import REJECTED_NAME, State
+from luxvid_pipeline.domain.errors import InputError
 from luxvid_pipeline.media import file_samples, listing_folder
 from luxvid_pipeline.resources.inbox import LocalInbox
 from luxvid_pipeline.resources.listing_sources import ListingSources
@@ -358,6 +359,25 @@ def test_a_key_that_belongs_to_a_folder_rendered_elsewhere_is_not_taken(watch, t
     watch.tick()
     assert watch.directed(after_s=SETTLED) == []
     assert f"'villa' already belongs to {elsewhere}" in watch.rejected()["villa"]
+
+
+def test_a_copy_of_a_folder_rendered_elsewhere_is_the_same_listing(watch, tmp_path):
+    elsewhere = shutil.copytree(watch.drop("villa", "a.jpg", manifest=""), tmp_path / "elsewhere")
+    watch.sources.register("villa", elsewhere)
+    watch.tick()
+    assert watch.directed(after_s=SETTLED) == ["villa"]
+    watch.sources.register("villa", elsewhere)
+    assert watch.sources.folder("villa") == watch.inbox / "villa"
+    (elsewhere / "b.jpg").write_bytes(JPEG)
+    with pytest.raises(InputError, match="already belongs to"):
+        watch.sources.register("villa", elsewhere)
+
+
+def test_of_two_copies_in_the_inbox_one_is_a_listing(watch):
+    shutil.copytree(watch.drop("villa", "a.jpg", manifest="listing: villa"), watch.inbox / "villa2")
+    watch.tick()
+    assert watch.directed(after_s=SETTLED) == ["villa"]
+    assert "already belongs to" in watch.rejected()["villa2"]
 
 
 def test_a_folder_that_takes_another_key_gives_its_old_one_back(watch):
