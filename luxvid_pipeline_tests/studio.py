@@ -12,6 +12,8 @@ from typing import Any
 import cv2
 import dagster as dg
 import numpy as np
+from dagster._core.definitions.data_version import CachingStaleStatusResolver
+from dagster._core.loader import LoadingContextForTest
 
 from luxvid_pipeline.definitions import build_defs
 from luxvid_pipeline.io_managers.store import MediaStore
@@ -104,6 +106,13 @@ class Studio:
         ).records
         materialization = records[0].asset_materialization
         return {key: value.value for key, value in materialization.metadata.items()}
+
+    def unsynced(self, asset: str) -> dict[str, list[str]]:
+        """Return the materialised partitions that Dagster's UI marks as unsynced, each with the reasons it gives."""
+        graph = self.defs().resolve_asset_graph()
+        marks = CachingStaleStatusResolver(self.instance, graph, LoadingContextForTest(self.instance))
+        causes = {each: marks.get_stale_causes(dg.AssetKey(asset), each) for each in self.materialized(asset)}
+        return {each: [cause.reason for cause in found] for each, found in causes.items() if found}
 
     def materialized(self, asset: str) -> set[str]:
         return set(self.instance.get_materialized_partitions(dg.AssetKey(asset)))

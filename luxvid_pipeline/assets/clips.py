@@ -15,6 +15,7 @@ import polars as pl
 from luxvid_pipeline import checks
 from luxvid_pipeline.assets.approval import ApprovalGate
 from luxvid_pipeline.assets.clip_gate import gate_event, gate_facts, gate_metadata
+from luxvid_pipeline.assets.data_versions import input_tags, own_tags
 from luxvid_pipeline.assets.metadata import (
     OWNERS,
     Stopwatch,
@@ -46,6 +47,7 @@ from luxvid_pipeline.resources.progress import ProgressBoard
 
 CODE_VERSION = "3"
 ASSET = dg.AssetKey("scene_clips")
+_MADE_FROM = ("listing_photos", "storyboard", "scene_pairs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +63,13 @@ class _Stage:
     inputs: "_Inputs"
     wanted: frozenset[str]
     """Scenes that the run was asked for; empty where it was asked for all of its range."""
+    versions: Mapping[str, Mapping[str, str]]
+    """By listing: what Dagster is told of the inputs."""
 
 
 @dg.asset(
     partitions_def=listing_scene_partitions,
-    ins={
-        name: dg.AssetIn(partition_mapping=scenes_of_a_listing)
-        for name in ("listing_photos", "storyboard", "scene_pairs")
-    },
+    ins={name: dg.AssetIn(partition_mapping=scenes_of_a_listing) for name in _MADE_FROM},
     group_name="shooting",
     kinds={"ffmpeg", "video"},
     owners=OWNERS,
@@ -108,6 +109,10 @@ def scene_clips(
         gate=ApprovalGate(listing_approvals),
         inputs=inputs,
         wanted=frozenset(items_from_tag(context.run.tags.get(ITEMS_TAG, ""))),
+        versions={
+            listing: input_tags(context.instance, listing, _MADE_FROM, code_version=CODE_VERSION)
+            for listing in {split_key(key)[0] for key in context.partition_keys}
+        },
     )
     requests = {key: inputs.request(key, media_store, context.run.run_id) for key in context.partition_keys}
     for key, request in requests.items():
@@ -176,6 +181,7 @@ async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> bool:
             partition=partition,
             description=f"{scene(scene_key).title}: {request.shot.camera}",
             metadata={**metadata, **engine_metadata(engine_from_facts(stored.facts), watch, reused=reused)},
+            tags={**stage.versions[request.listing], **own_tags(stored.sha256)},
         )
     )
     if (event := gate_event(partition, stored.facts)) is not None:

@@ -25,6 +25,7 @@ from pydantic import Field
 from luxvid_pipeline.assets.animatic import make_animatic
 from luxvid_pipeline.assets.approval import told_range
 from luxvid_pipeline.assets.costs import read_directed, stored_table
+from luxvid_pipeline.assets.data_versions import tags_as_before
 from luxvid_pipeline.assets.deciding import Matter, decide, matter_of
 from luxvid_pipeline.assets.direction import choose_scene_pairs, write_storyboard
 from luxvid_pipeline.assets.notes import take_note
@@ -135,7 +136,12 @@ class _Revising:
     def _record(self, asset: str, listing: str, stored: StoredFile, metadata: dict[str, Any]) -> None:
         where = {"sha256": stored.sha256, "bytes": stored.bytes, "path": stored.key}
         self._context.log_event(
-            dg.AssetMaterialization(asset_key=asset, partition=listing, metadata={**metadata, **where})
+            dg.AssetMaterialization(
+                asset_key=asset,
+                partition=listing,
+                metadata={**metadata, **where},
+                tags=tags_as_before(self._context.instance, asset, listing),
+            )
         )
 
 

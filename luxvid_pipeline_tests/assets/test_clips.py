@@ -52,6 +52,21 @@ def test_a_run_that_was_asked_for_some_scenes_leaves_the_missing_ones_between_th
     }
 
 
+def test_nothing_of_a_finished_film_is_marked_as_unsynced_after_a_direction_that_changed_nothing(directed, tmp_path):
+    camera = directed.overrides["clip_generator"]
+    directed.shoot()
+    directed.score()
+    directed.assemble()
+    directed.direct()
+    assert [directed.unsynced(each) for each in ("scene_clips", "soundtrack", "property_video")] == [{}, {}, {}]
+    directed.store.remove("scene_clips/villa-test/4-bath.mp4")
+    another = tmp_path / "another.mp4"
+    another.write_bytes(camera.clip.read_bytes() + b"\0\0\0\x08free")
+    camera.clip = another
+    directed.shoot()
+    assert directed.unsynced("property_video") == {"villa-test": ["has a new dependency data version"]}
+
+
 def test_a_scene_the_film_does_without_is_neither_shot_nor_recorded(directed):
     directed.overrides["pair_selector"].leave_out = {"3-vanity"}
     directed.overrides["pair_selector"].engine = "fake/selector-2"

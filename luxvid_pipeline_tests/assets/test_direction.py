@@ -195,8 +195,11 @@ def test_all_of_it_works_from_the_ui(house):
     assert state() is ApprovalState.MISSING
     decide_in_ui(house, decision="approve", plan=house.latest("animatic")["plan"], by="ana")
     assert state() is ApprovalState.APPROVED
+    house.direct()
     house.shoot()
     assert len(house.materialized("scene_clips")) == 5
+    decide_in_ui(house, decision="direct", scene="6", note="at dusk", by="ben")
+    assert house.unsynced("scene_clips") == {}
 
 
 @pytest.mark.parametrize(
