@@ -333,3 +333,7 @@ def test_every_stage_of_a_listing_says_what_its_checks_found(shot):
         dg.AssetCheckKey(checks.CLIPS, checks.CLIP_CHECK), limit=20
     )
     assert {each.partition for each in clips} == {f"villa-test|{scene}" for scene in SCENE_KEYS}
+    made = shot.instance.fetch_materializations(checks.CLIPS, limit=20).records
+    assert {each.partition: each.evaluation.target_materialization_data.storage_id for each in clips} == {
+        each.partition_key: each.storage_id for each in made
+    }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from luxvid_pipeline import checks
 from luxvid_pipeline.domain.errors import MediaError
@@ -80,8 +81,17 @@ def gate_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"gate_score": float(gate["score"]), **figures}
 
 
-def gate_event(partition: str, facts: Mapping[str, Any]) -> dg.AssetCheckEvaluation | None:
-    """Return what a check of this scene says; None for a clip that was never measured."""
+def gate_event(
+    partition: str, facts: Mapping[str, Any], instance: dg.DagsterInstance | None = None
+) -> dg.AssetCheckEvaluation | None:
+    """Return what a check of this scene says; None for a clip that was never measured.
+
+    Args:
+        partition: Listing and scene.
+        facts: From the clip's record.
+        instance: Where the clip's materialisation is already kept: a verdict that does not name it counts for no
+            partition in Dagster's UI.
+    """
     gate: Mapping[str, Any] = facts.get("gate") or {}
     if not gate:
         return None
@@ -91,6 +101,7 @@ def gate_event(partition: str, facts: Mapping[str, Any]) -> dg.AssetCheckEvaluat
         check_name=checks.CLIP_CHECK,
         passed=well,
         partition=partition,
+        target_materialization_data=_made(instance, partition) if instance is not None else None,
         blocking=False,
         severity=dg.AssetCheckSeverity.WARN,
         description=str(gate["told"]) or "It begins and ends on its photos, and moves as its scene asks.",
@@ -98,4 +109,31 @@ def gate_event(partition: str, facts: Mapping[str, Any]) -> dg.AssetCheckEvaluat
             "faults": dg.MetadataValue.json([Fault(fault).value for fault in gate["faults"]]),
             **{name: dg.MetadataValue.float(value) for name, value in gate_metadata(facts).items()},
         },
+    )
+
+
+def left_out_event(partition: str, reason: str) -> dg.AssetCheckEvaluation:
+    """Return what the check says of a scene that the film does without: nothing is wrong, and why there is no clip."""
+    return dg.AssetCheckEvaluation(
+        asset_key=checks.CLIPS,
+        check_name=checks.CLIP_CHECK,
+        passed=True,
+        partition=partition,
+        blocking=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"The film does without this scene: {reason}",
+    )
+
+
+def _made(instance: dg.DagsterInstance, partition: str) -> AssetCheckEvaluationTargetMaterializationData | None:
+    wanted = dg.AssetRecordsFilter(asset_key=checks.CLIPS, asset_partitions=[partition])
+    records = instance.fetch_materializations(wanted, limit=1).records
+    return next(
+        (
+            AssetCheckEvaluationTargetMaterializationData(
+                storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+            )
+            for record in records
+        ),
+        None,
     )

@@ -14,7 +14,7 @@ import polars as pl
 
 from luxvid_pipeline import checks
 from luxvid_pipeline.assets.approval import ApprovalGate
-from luxvid_pipeline.assets.clip_gate import gate_event, gate_facts, gate_metadata
+from luxvid_pipeline.assets.clip_gate import gate_event, gate_facts, gate_metadata, left_out_event
 from luxvid_pipeline.assets.data_versions import input_tags, own_tags
 from luxvid_pipeline.assets.metadata import (
     OWNERS,
@@ -118,6 +118,7 @@ def scene_clips(
     for key, request in requests.items():
         if request is None:
             context.log.info(f"{key}: the film does without this scene: {inputs.pair(key).reason}")
+            context.log_event(left_out_event(key, inputs.pair(key).reason))  # pyright: ignore[reportArgumentType] - as below
     planned = {key: request for key, request in requests.items() if request is not None}
     # A loop of its own: when the run is ended, it cancels the scenes in flight and waits until they have cleaned up;
     # Dagster's loop for asynchronous assets leaves them behind.
@@ -184,7 +185,7 @@ async def _shoot(stage: _Stage, partition: str, request: ClipRequest) -> bool:
             tags={**stage.versions[request.listing], **own_tags(stored.sha256)},
         )
     )
-    if (event := gate_event(partition, stored.facts)) is not None:
+    if (event := gate_event(partition, stored.facts, stage.context.instance)) is not None:
         stage.context.log_event(event)  # pyright: ignore[reportArgumentType] - taken, but missing in Dagster's own type
     return True
 

@@ -1,7 +1,9 @@
 """scene_clips: all at once, each recorded when done, only the missing one made again."""
 
+import dagster as dg
 import pytest
 
+from luxvid_pipeline import checks
 from luxvid_pipeline.domain.errors import InputError, PermanentProviderError, ScenesFailedError
 from luxvid_pipeline.domain.keys import scene_partition_key
 from luxvid_pipeline.domain.scenes import SCENE_KEYS
@@ -73,6 +75,11 @@ def test_a_scene_the_film_does_without_is_neither_shot_nor_recorded(directed):
     directed.direct()
     directed.shoot()
     assert directed.materialized("scene_clips") == ALL - {"villa-test|3-vanity"}
+    history = directed.instance.event_log_storage.get_asset_check_execution_history(checks.CLIP_CHECKS[0].key, limit=20)
+    said = {each.partition: each.evaluation for each in history}
+    assert all(isinstance(each, dg.AssetCheckEvaluation) for each in said.values())
+    assert said["villa-test|3-vanity"].passed
+    assert said["villa-test|3-vanity"].description.startswith("The film does without this scene: ")
 
 
 def test_running_again_shoots_nothing_and_costs_nothing(directed):
