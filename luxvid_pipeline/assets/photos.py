@@ -5,7 +5,7 @@ Does not belong here: decoding photos (``media/photos.py``), telling rooms apart
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -28,7 +28,7 @@ from luxvid_pipeline.domain.ports import Engine, PhotoTagger
 from luxvid_pipeline.domain.tables import from_table, to_table
 from luxvid_pipeline.io_managers.store import MediaStore
 from luxvid_pipeline.io_managers.values import TableIOManager
-from luxvid_pipeline.media.listing_folder import read_listing_folder
+from luxvid_pipeline.media.listing_folder import read_listing_folder, shown_name
 from luxvid_pipeline.media.photos import read_photos
 from luxvid_pipeline.media.sheets import Tile, as_markdown, contact_sheet
 from luxvid_pipeline.partitions import listing_partitions
@@ -72,6 +72,8 @@ def listing_photos(
                 media_store.adopt(key, within=place, sha256=sha256)
     media_store.put_bytes(folder.manifest.model_dump_json(indent=2).encode(), manifest_key(listing))
     kept = [record for record in records if record.verdict is Verdict.KEPT]
+    # Files with the same bytes are one photo, under one of their names.
+    copies = sorted({shown_name(file) for file in folder.photo_files} - {record.file for record in records})
     reasons = Counter(record.reason for record in records if record.verdict is Verdict.REFUSED)
     context.add_output_metadata(
         {
@@ -79,14 +81,17 @@ def listing_photos(
             "kept": len(kept),
             "refused": len(records) - len(kept),
             "refused_because": dict(reasons),
+            "copies": copies,
             **engine_metadata(Engine(), watch),
-            **preview(_photo_sheet(media_store, records)),
+            **preview(_photo_sheet(media_store, records) + _not_shown(records, copies)),
         },
         output_name="result",
     )
     for record in records:
         if record.verdict is Verdict.REFUSED:
             context.log.info(f"{record.file}: refused: {record.reason}")
+    for file in copies:
+        context.log.info(f"{file}: it is a copy of another file, byte for byte")
     if not kept:
         raise NoUsablePhotosError(_nothing_usable(folder.folder, records))
     yield dg.Output(to_table(records, PhotoRecord))
@@ -183,6 +188,16 @@ def _photo_sheet(store: MediaStore, records: list[PhotoRecord]) -> str:
         for record in sorted(records, key=lambda record: (record.verdict is Verdict.REFUSED, record.file))
     ]
     return as_markdown(contact_sheet(tiles, columns=6, tile_px=(168, 112)), "photos kept and refused", quality=60)
+
+
+def _not_shown(records: Sequence[PhotoRecord], copies: Sequence[str]) -> str:
+    """Return the whole of what the sheet has no room for: which photo was refused, and why."""
+    rows = [(record.file, record.reason) for record in records if record.verdict is Verdict.REFUSED]
+    rows += [(file, "it is a copy of another file, byte for byte") for file in copies]
+    if not rows:
+        return ""
+    lines = [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in sorted(rows)]
+    return "\n".join(["", "", "| photo | refused because |", "|---|---|", *lines])
 
 
 def _picture(store: MediaStore, record: PhotoRecord) -> Path | None:

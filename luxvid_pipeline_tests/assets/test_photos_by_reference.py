@@ -1,6 +1,7 @@
 """Photos that a manifest gives by address come in with the others, and are kept beside them."""
 
 import ipaddress
+import shutil
 import threading
 from collections import Counter
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -71,6 +72,7 @@ def test_photos_by_reference_are_fetched_once_kept_and_say_where_they_came_from(
     folder = tmp_path / "villa"
     folder.mkdir()
     (tmp_path / "site" / "IMG_0002.jpg").rename(folder / "IMG_0002.jpg")
+    shutil.copyfile(folder / "IMG_0002.jpg", folder / "IMG_0003.jpg")
     (folder / "listing.yaml").write_text(
         "photos:\n"
         f"  - {{file: pool.jpg, room: pool, source_url: '{address}/IMG_0000.jpg'}}\n"
@@ -91,7 +93,13 @@ def test_photos_by_reference_are_fetched_once_kept_and_say_where_they_came_from(
     assert found["gone.jpg"].reason == "it could not be fetched: 127.0.0.1 answers 404"
     assert "is not a public address" in found["inside.jpg"].reason
     assert studio.store.open(found["pool.jpg"].original).read_bytes() == (tmp_path / "site/IMG_0000.jpg").read_bytes()
-    assert sorted(path.name for path in folder.iterdir()) == ["IMG_0002.jpg", "listing.yaml"]
+    assert sorted(path.name for path in folder.iterdir()) == ["IMG_0002.jpg", "IMG_0003.jpg", "listing.yaml"]
+    told = studio.latest("listing_photos")
+    assert told["copies"] == ["IMG_0003.jpg"]
+    assert told["preview"].splitlines()[-3:-1] == [
+        "| IMG_0003.jpg | it is a copy of another file, byte for byte |",
+        "| gone.jpg | it could not be fetched: 127.0.0.1 answers 404 |",
+    ]
     assert asked == {"/IMG_0000.jpg": 1, "/gone.jpg": 1}
     read(studio)
     assert asked == {"/IMG_0000.jpg": 1, "/gone.jpg": 2}
