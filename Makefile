@@ -19,7 +19,7 @@ demo: setup ## Render the example listing and say how to look at it
 	@echo "       make dev opens Dagster's UI on this very run"
 
 demo-hosted: setup ## The same with hosted engines, their vendors simulated: no key, no money
-	@$(BIN)/python tools/demo_hosted.py $(LUXVID_HOME)/hosted $(DEMO_LISTING)
+	@$(BIN)/python tools/demo_hosted.py "$(LUXVID_HOME)/hosted" $(DEMO_LISTING)
 
 # Bytecode is kept even where an image forbids it: the tests start dozens of processes.
 test: setup ## Run the tests
@@ -35,7 +35,7 @@ lint: setup ## Style, types, layers, definitions
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(NO_HOME) $(BIN)/dagster definitions validate
-	$(NO_HOME) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
+	$(NO_HOME) VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
 
 format: setup ## Put the style right
 	$(BIN)/ruff check --fix .

@@ -1,6 +1,8 @@
 """The demonstration with simulated vendors can cost nobody anything."""
 
 import importlib.util
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,28 @@ def test_no_real_key_address_ledger_or_store_reaches_it(demo, tmp_path, monkeypa
 def test_every_stage_has_a_hosted_engine(demo, tmp_path):
     settings = Settings.from_environment(demo._environment(tmp_path, SIMULATED))
     assert all(chain[0] != "local" for chain in settings.engines.values())
+
+
+@pytest.mark.parametrize("more", [[], ["vid/.luxvid/hosted", "examples/listings/villa-aurora"]])
+def test_a_folder_that_it_did_not_make_is_left_alone(demo, tmp_path, monkeypatch, capsys, more):
+    precious = tmp_path / "lux" / "ledger.db"
+    precious.parent.mkdir()
+    precious.write_bytes(b"what was paid")
+    monkeypatch.setattr(demo.sys, "argv", ["demo_hosted.py", str(precious.parent), *more])
+    monkeypatch.setattr(demo, "SimulatorProcess", None)
+    assert demo.main() == 2
+    assert precious.read_bytes() == b"what was paid"
+    assert "demo-hosted: " in capsys.readouterr().err
+
+
+def test_make_names_one_folder_wherever_the_project_lies():
+    home = "/somebody's/lux vid"
+    done = subprocess.run(
+        ["make", "-n", "-o", "setup", f"LUXVID_HOME={home}", "demo-hosted"],
+        cwd=SCRIPT.parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = (line for line in done.stdout.splitlines() if "demo_hosted.py" in line)
+    assert shlex.split(line)[1:] == ["tools/demo_hosted.py", f"{home}/hosted", "examples/listings/villa-aurora"]

@@ -4,7 +4,8 @@ Belongs here: starting the simulators, choosing the engines, running the command
 Does not belong here: the simulators (``luxvid_pipeline_tests/simulators``), making films.
 
 Usage: ``python tools/demo_hosted.py HOME [LISTING]``. HOME is begun anew each time: predictions of an earlier run
-are unknown to simulators that have just started. Only the media that they made is kept, beside it.
+are unknown to simulators that have just started. Only the media that they made is kept, beside it. A folder that is
+not empty and that this program did not make is left alone: it may be anything, somebody's ledger as well.
 """
 
 import os
@@ -21,7 +22,8 @@ from luxvid_pipeline_tests.simulators.control_client import SimulatorProcess
 ROOT = Path(__file__).resolve().parent.parent
 LISTING = ROOT / "examples" / "listings" / "villa-aurora"
 LUXVID = Path(sys.executable).with_name("luxvid")
-INTERRUPTED = 130
+INTERRUPTED, WRONG_USAGE = 130, 2
+MADE_HERE = ".made-by-demo-hosted"
 
 ENGINES = {
     "LUXVID_TAGGER": "xai/grok-4.3",
@@ -36,14 +38,25 @@ KEYS = dict.fromkeys(("REPLICATE_API_TOKEN", "XAI_API_KEY", "OPENAI_API_KEY"), "
 
 
 def main() -> int:
-    """Run the demonstration; returns the exit code of the first command that fails, 130 after Ctrl-C."""
+    """Run the demonstration.
+
+    Returns:
+        The exit code of the first command that fails; 130 after Ctrl-C; 2 for a folder that may be somebody's.
+    """
+    if len(sys.argv) not in {2, 3}:
+        print("demo-hosted: usage: python tools/demo_hosted.py HOME [LISTING]", file=sys.stderr)
+        return WRONG_USAGE
     home = Path(sys.argv[1]).absolute()
     listing = Path(sys.argv[2]) if len(sys.argv) > 2 else LISTING
+    if home.exists() and not (home / MADE_HERE).exists() and (not home.is_dir() or any(home.iterdir())):
+        print(f"demo-hosted: {home} was not made by this program: remove it, or name another folder", file=sys.stderr)
+        return WRONG_USAGE
     cache = home.with_name(f"{home.name}-cache")
     signal.signal(signal.SIGTERM, _interrupt)
     shutil.rmtree(home, ignore_errors=True)
     for folder in (home, cache):
         folder.mkdir(parents=True, exist_ok=True)
+    (home / MADE_HERE).touch()
     options = ("--speed", SPEED, "--cache", str(cache), "--knows", str(listing))
     try:
         with SimulatorProcess(cache, *options) as simulators:
