@@ -267,6 +267,11 @@ class _Watcher:
                 return waiting  # half of it may still be on its way
             raise
         pictures = self._inbox.pictures(folder)
+        if within := _listings_within(folder, pictures):
+            raise InputError(
+                f"{folder.name} holds listings of their own, not the photos of one ({', '.join(within)}); put each of "
+                "them into the inbox by itself"
+            )
         if not settled and missing_photos(manifest, (file.name for file in folder.files)):
             return waiting
         contents = self._inbox.contents(folder)
@@ -313,6 +318,19 @@ class _Watcher:
             self._inbox.take_back(name)
         except StorageError as error:
             self.found.trouble.append(str(error))
+
+
+def _listings_within(folder: SeenFolder, pictures: Sequence[str]) -> list[str]:
+    """Return the subfolders that say they are listings, where the folder has neither photos nor a manifest itself.
+
+    The same folder given to ``luxvid render`` is a folder of listings (``batch.py``); one film of several homes would
+    show none of them.
+    """
+    if folder.has_manifest or any("/" not in name for name in pictures):
+        return []
+    return sorted(
+        file.name.removesuffix(f"/{MANIFEST_NAME}") for file in folder.files if file.name.endswith(f"/{MANIFEST_NAME}")
+    )
 
 
 def _usable_key(folder: SeenFolder, manifest: ListingManifest, pictures: Sequence[str]) -> str:

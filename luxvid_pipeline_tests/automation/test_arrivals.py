@@ -373,6 +373,16 @@ def test_a_copy_of_a_folder_rendered_elsewhere_is_the_same_listing(watch, tmp_pa
         watch.sources.register("villa", elsewhere)
 
 
+def test_a_folder_of_listings_does_not_become_one_film_of_several_homes(watch):
+    for home in ("march/east", "march/west"):
+        (watch.inbox / home).mkdir(parents=True)
+        watch.drop(home, "a.jpg", manifest="title: a home")
+    watch.drop("april", "own.jpg", "interior/b.jpg", "archive/listing.yaml")
+    watch.tick()
+    assert watch.directed(after_s=SETTLED) == ["april"]
+    assert "(east, west); put each of them into the inbox by itself" in watch.rejected()["march"]
+
+
 def test_of_two_copies_in_the_inbox_one_is_a_listing(watch):
     shutil.copytree(watch.drop("villa", "a.jpg", manifest="listing: villa"), watch.inbox / "villa2")
     watch.tick()
