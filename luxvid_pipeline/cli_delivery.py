@@ -83,7 +83,7 @@ def explain(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is seen or heard in a delivered FILE: from which photos, who made it, which take, what it cost.
+    """Say what is seen or heard in a delivered FILE: from which photos and why, who made it, which take, what it cost.
 
     Read from the package's manifest.json, wherever the package was copied to; nothing else is asked.
     """
@@ -177,6 +177,8 @@ def _about_scene(scene: Mapping[str, Any]) -> list[tuple[str, str]]:
         room = f", {photo['room']}" if photo.get("room") else ""
         altered = f", altered by {photo['altered_by']}" if photo.get("altered_by") else ""
         told.append(("Photo", f"{photo['role']}: {photo['file']}{room}{altered}  (sha256 {photo['sha256'][:16]})"))
+    if scene.get("reason"):  # a package of an earlier LuxVid tells none
+        told.append(("Because", f"{scene['reason']}  (chosen by {scene['chosen_by']})"))
     take = f", take {scene['take']} of {scene['takes']}" if scene["takes"] > 1 else ""
     seed = f", seed {scene['seed']}" if scene["seed"] is not None else ""
     of_all = " for all takes" if scene["takes"] > 1 else ""

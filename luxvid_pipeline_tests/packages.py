@@ -32,6 +32,8 @@ def package(pictures: Path | None = None, *, local: bool = False) -> PackageFact
             key="1-arrival",
             title="Arrival over the pool",
             camera="dolly forward",
+            reason="the pool from the lawn and from above, half of it in both",
+            chosen_by="xai/grok-4.3",
             photos=(
                 PhotoFacts(photo_id="a1" * 32, file="DSC_0403.jpg", role="first", original=draw("a", 210)),
                 PhotoFacts(photo_id="a2" * 32, file="<b>DJI.jpg", role="last", original=draw("b", 120)),

@@ -60,6 +60,7 @@ def test_a_moment_is_told_with_its_photos_maker_take_and_cost(folder):
         "second 1 of 16",
         "1-arrival: Arrival over the pool, dolly forward",
         "first: DSC_0403.jpg  (sha256 a1a1a1a1a1a1a1a1)",
+        "Because the pool from the lawn and from above, half of it in both  (chosen by xai/grok-4.3)",
         "google/veo-3.1-fast 3.1, take 2 of 2, seed 42: $1.20 for all takes",
         "Low over <rippling> water & stone",
         "meta/musicgen, cinematic-ambient, seed 7: $0.25",

@@ -102,6 +102,8 @@ def _scene(known: Known, given: SceneInput, stills: Path) -> SceneFacts:
         title=f"{scene(shot.scene).title}: {shot.subject}" if shot.subject else scene(shot.scene).title,
         camera=shot.camera,
         photos=_photos(known, shot.scene, maker.disclosure, show=altered),
+        reason=known.pairs[shot.scene].reason,
+        chosen_by=known.pairs[shot.scene].engine,
         prompt=prompt if generated else "",
         negative_prompt=shot.negative_prompt if generated else "",
         engine=maker.name,

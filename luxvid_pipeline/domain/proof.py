@@ -68,6 +68,7 @@ class SceneFacts:
         title: What it shows, in words.
         camera: Its move.
         photos: What it was made from, first frame first.
+        reason, chosen_by: Why these photos, in a sentence, and who chose them: ``local`` or the model's name.
         prompt, negative_prompt: What was asked of the engine; empty where it reads none.
         engine: ``local`` or the model's name.
         model_version: As the vendor states it; empty for the local engine.
@@ -88,6 +89,8 @@ class SceneFacts:
     title: str = ""
     camera: str = ""
     photos: tuple[PhotoFacts, ...] = ()
+    reason: str = ""
+    chosen_by: str = ""
     prompt: str = ""
     negative_prompt: str = ""
     engine: str = "local"
@@ -415,6 +418,8 @@ def _scene(scene: SceneFacts) -> dict[str, Any]:
             }
             for photo in scene.photos
         ],
+        "reason": scene.reason or None,
+        "chosen_by": scene.chosen_by or None,
         "prompt": scene.prompt or None,
         "negative_prompt": scene.negative_prompt or None,
         "engine": scene.engine,

@@ -234,6 +234,7 @@ def test_the_manifest_explains_every_second_of_every_file(local):
     (photo,) = told["scenes"][0]["photos"]
     assert photo["file"].startswith("IMG_")
     assert len(photo["sha256"]) == 64
+    assert (told["scenes"][0]["reason"], told["scenes"][0]["chosen_by"]) == ("it is the one", "local")
     assert explain(document, BRANDED, 8)["scenes"] == [{"scene": "card"}]
     assert {file["file"] for file in document["files"]} | {"manifest.json", "villa-test.edl", "villa-test.otio"} == set(
         local.files
