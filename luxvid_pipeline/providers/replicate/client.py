@@ -473,8 +473,8 @@ class ReplicateApi:
             kinds: Beginnings of content types that are expected; ``application/octet-stream`` always is.
 
         Raises:
-            VendorFailureError: ``NOT_FOUND`` where it is gone for good; ``UNREACHABLE`` where it is not there whole by
-                ``Patience.download_s``.
+            VendorFailureError: ``NOT_FOUND`` where its address says that there is none, or none for us;
+                ``UNREACHABLE`` where it is not there whole by ``Patience.download_s``.
         """
         if url.startswith("data:"):
             into.write_bytes(_data_uri(url))
@@ -592,7 +592,9 @@ class _Fetch:
             self._part.unlink(missing_ok=True)
             raise VendorFailureError(Kind.UNREACHABLE, "the download could not be resumed; it begins again")
         if status in {401, 403, 404, 410}:
-            raise VendorFailureError(Kind.NOT_FOUND, f"HTTP {status}: the result is gone", status=status)
+            raise VendorFailureError(
+                Kind.NOT_FOUND, f"HTTP {status}: its address does not give the result", status=status
+            )
         if status >= 400:
             failure = http_failure(status, response.headers, await response.aread())
             if not failure.again:

@@ -148,6 +148,7 @@ _WAITS = (
     re.compile(r"available in ~?\s*(\d+(?:\.\d+)?)\s*s", re.IGNORECASE),
     re.compile(r"(?:retry|try again) (?:after|in) ~?\s*(\d+(?:\.\d+)?)\s*s", re.IGNORECASE),
 )
+_NOT_THERE = frozenset({404, 410})
 _SECRETS = re.compile(r"r8_\w+|(?i:(?:bearer|token)\s+)[\w.\-]{8,}|(?<=\?)[^\s\"')]*(?:signature|token|key)=[^\s\"')]*")
 _LONGEST_TEXT = 400
 
@@ -230,9 +231,13 @@ def http_failure(status: int, headers: Mapping[str, str], body: bytes) -> Vendor
     """
     problem = _problem(body)
     text = _told(problem) or _plain(body) or f"HTTP {status}"
-    kind = next(
-        kind for statuses, pattern, kind in _HTTP if status in statuses and re.search(pattern, text, re.IGNORECASE)
-    )
+    if status in _NOT_THERE and not problem:
+        # Believed, it would make what is paid for unknown to everybody.
+        kind, text = Kind.UNREACHABLE, f"{text}: no answer of Replicate's API; check REPLICATE_BASE_URL and the proxy"
+    else:
+        kind = next(
+            kind for statuses, pattern, kind in _HTTP if status in statuses and re.search(pattern, text, re.IGNORECASE)
+        )
     wait_s = _retry_after_s(headers, problem, text) if kind in {Kind.THROTTLED, Kind.UNAVAILABLE} else None
     low = bool(re.search(r"burst of 1|reduced to|in credit|payment method", text, re.IGNORECASE))
     return VendorFailureError(

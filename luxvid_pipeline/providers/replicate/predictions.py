@@ -70,6 +70,9 @@ _IN_TRANSIT = frozenset({PaymentState.SUBMITTING, PaymentState.SUBMITTED, Paymen
 _INPUT_KEPT = timedelta(hours=1)
 """So long the vendor keeps what was asked of it."""
 
+_RESULT_KEPT = timedelta(hours=24)
+"""No result is kept for longer, though it were still listed."""
+
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
@@ -795,10 +798,20 @@ class _Case:
             raise await self._failed(VendorFailureError(Kind.BAD_FILE, str(error)), cost) from error
         except VendorFailureError as failure:
             if failure.kind is Kind.NOT_FOUND:
-                gone = await self._get(prediction.id)
-                if gone.data_removed or gone.output_url(self._order.part) in {None, url}:
+                listed = await self._get(prediction.id)
+                if self._is_lost(listed):
                     raise await self._failed(_LOST, cost) from failure
+                # Whoever refuses it may be somebody on the way to the delivery host: what is paid for is not given up.
+                refused = f"{failure.text}, though the vendor lists it: check that a proxy lets its address through"
+                raise VendorFailureError(Kind.UNREACHABLE, refused, status=failure.status) from failure
             raise
+
+    def _is_lost(self, listed: Prediction) -> bool:
+        """Whether the vendor has removed a result, as it says itself or as its age does."""
+        if listed.data_removed or listed.output_url(self._order.part) is None:
+            return True
+        ahead = timedelta(seconds=self._api.clock_ahead_s or 0.0)
+        return listed.created_at is not None and self._time.now() - ahead - listed.created_at > _RESULT_KEPT
 
     async def _from_shelf(self, payment: Payment, *, booked: bool = False) -> Delivery:
         path = await _step(self._desk.shelf.fetch, payment.result, payment.sha256)

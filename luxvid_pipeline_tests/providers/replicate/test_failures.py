@@ -38,6 +38,7 @@ _THROTTLED = {"detail": "Request was throttled. Your rate limit resets in ~30s."
         pytest.param(402, {"title": "Insufficient credit"}, NoCreditError, True, id="402"),
         pytest.param(403, {"detail": "not permitted"}, BadKeyError, True, id="403"),
         pytest.param(404, {"detail": "not found", "status": 404}, InvalidRequestError, True, id="404"),
+        pytest.param(404, b"<h1>Not Found</h1>", RetryableProviderError, True, id="404-of-somebody-else"),
         pytest.param(413, b"too large", InvalidRequestError, True, id="413"),
         pytest.param(422, {"title": "Invalid version or not permitted"}, InvalidRequestError, True, id="422-version"),
         pytest.param(422, {"title": "Input validation failed"}, InvalidRequestError, True, id="422-input"),

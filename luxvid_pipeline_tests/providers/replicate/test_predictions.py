@@ -508,6 +508,18 @@ def test_a_vendor_that_does_not_tell_the_time_is_asked_once(date, ahead_s):
     assert (asyncio.run(ask()), seen) == (ahead_s, ["/v1/account"])
 
 
+def test_what_is_not_the_vendors_answer_makes_no_prediction_unknown(sim, photo, tmp_path):
+    patience = replace(NO_PATIENCE, safe_s=0.1)
+    desk, order = desk_for(sim.base_url, tmp_path, patience=patience), veo_order(photo, deadline_s=0.3)
+    _sent_by_a_process_that_died(sim, order, desk, accepted=True, prediction_id=True)
+    sim.script.on("get", script.html(404), times=None)
+    with pytest.raises(ResultWaitsError, match="no answer of Replicate's API; check REPLICATE_BASE_URL"):
+        run(order, desk)
+    assert row(desk, order).state is PaymentState.SUBMITTED
+    sim.script.clear()
+    assert run(veo_order(photo), desk).requests == 0
+
+
 @pytest.mark.parametrize("finished", [False, True])
 def test_an_id_that_the_vendor_does_not_know_is_left_to_a_person(sim, photo, tmp_path, finished):
     desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
@@ -644,6 +656,27 @@ def test_a_result_that_was_not_fetched_within_the_hour_is_said_to_be_lost(sim, p
         run(order, desk)
     assert row(desk, order).state is PaymentState.FAILED
     assert row(desk, order).cost_usd == Decimal("0.4")
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        pytest.param(script.html(403), id="a-proxy-that-lets-the-delivery-host-not-through"),
+        pytest.param(script.html(407), id="a-proxy-that-wants-a-password"),
+        pytest.param(script.problem(404, "not found"), id="a-file-that-is-not-everywhere-yet"),
+    ],
+)
+def test_a_result_that_the_vendor_still_lists_waits_whatever_its_address_says_and_is_not_bought_again(
+    sim, photo, tmp_path, effect
+):
+    sim.script.on("download", effect, times=None)
+    desk, order = desk_for(sim.base_url, tmp_path), veo_order(photo)
+    with pytest.raises(ResultWaitsError, match="HTTP 40"):
+        run(order, desk)
+    assert row(desk, order).state is PaymentState.FINISHED
+    sim.script.clear()
+    assert run(order, desk).requests == 0
+    assert sim.counters()["accepted"] == 1
 
 
 def test_what_may_have_been_taken_waits_for_the_vendors_list_and_lets_nobody_else_be_paid(sim, photo, tmp_path):
