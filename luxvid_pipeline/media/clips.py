@@ -228,13 +228,7 @@ def small_luma(path: Path, long_side_px: int = 640) -> NDArray[np.uint8]:
     Raises:
         MediaError: It cannot be read.
     """
-    try:
-        with Image.open(path) as image:
-            image.draft("L", (long_side_px, long_side_px))
-            image.thumbnail((long_side_px, long_side_px), Image.Resampling.BOX)
-            return np.asarray(image.convert("L"))
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise _unreadable(path, error) from error
+    return _small(path, "L", long_side_px)
 
 
 def small_picture(path: Path, long_side_px: int = 640) -> NDArray[np.uint8]:
@@ -243,11 +237,15 @@ def small_picture(path: Path, long_side_px: int = 640) -> NDArray[np.uint8]:
     Raises:
         MediaError: It cannot be read.
     """
+    return np.ascontiguousarray(_small(path, "RGB", long_side_px)[..., ::-1])
+
+
+def _small(path: Path, mode: str, long_side_px: int) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
-            image.draft("RGB", (long_side_px, long_side_px))
+            image.draft(mode, (long_side_px, long_side_px))
             image.thumbnail((long_side_px, long_side_px), Image.Resampling.BOX)
-            return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
+            return np.asarray(image.convert(mode))
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise _unreadable(path, error) from error
 
